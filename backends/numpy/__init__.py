@@ -1,0 +1,8 @@
+"""NumPy: forward and backward by hand. In float64 it is the reference; in float32 it is an arm like any other."""
+
+from .program import FORMS, Program, supports, versions
+
+REQUIRES = {"numpy": ""}
+MODES = {"": {}}
+
+__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]

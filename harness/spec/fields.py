@@ -1,0 +1,62 @@
+"""What every spec class is made of: frozen dataclasses whose fields carry their own meaning.
+
+From a field's metadata come its validation, its error hints and its documentation, so that a layer, a loss or an
+optimizer is described in exactly one place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar
+
+
+def about(description: str, *, also: Optional[Mapping[str, str]] = None, **limits: Any) -> Dict[str, Any]:
+    """Metadata of one field.
+
+    Args:
+        description: one line, shown by `--help`, errors and documents.
+        also: the names that other frameworks give to it, e.g. `{"out_features": "PyTorch"}`.
+        limits: `gt`, `ge`, `lt`, `le`, `min_length`: pydantic's names, checked when a file is read.
+    """
+    return {"description": description, "also": dict(also or {}), **limits}
+
+
+def float32(value: float) -> float:
+    """The nearest number that a float32 can hold.
+
+    Keras passes constants through float32 and TensorFlow's kernels compute `1 - beta` in it, so a constant that float32
+    cannot hold would mean something else in every framework.
+    """
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """One thing that an experiment can choose: `type` plus parameters. Floats are rounded to float32 at birth."""
+
+    type: ClassVar[str] = ""
+    #: other frameworks' names of this thing, e.g. `{"linear": "PyTorch"}`
+    also: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, float):
+                object.__setattr__(self, item.name, float32(value))
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def family(base: Type[S]) -> Dict[str, Type[S]]:
+    """The concrete classes of a family (layers, losses, ...) by their `type`."""
+    found: Dict[str, Type[S]] = {}
+    for cls in base.__subclasses__():
+        if cls.type:
+            found[cls.type] = cls
+        found.update(family(cls))
+    return found
+
+
+Shape = Tuple[int, ...]
