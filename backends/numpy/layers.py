@@ -180,13 +180,13 @@ class Mask(Layer):
     def setup(self, parameters: Arrays, gradients: Arrays) -> None:
         if not isinstance(self.node.layer, Dropout):
             raise TypeError(f"{self.name} is no dropout")
-        self.rate = self.node.layer.rate
+        self.rate, self.scale = self.node.layer.rate, self.node.layer.scale
         self.random = numpy.random.Generator(numpy.random.SFC64(0))
 
     def draw(self, rows: int) -> None:
         """A mask of the program's own, for a batch that brings none."""
         keep = self.random.random((rows, *self.node.input_shape), numpy.float32) >= self.rate
-        self.mask = numpy.multiply(keep, self.dtype.type(numpy.float32(1 / (1 - self.rate))), dtype=self.dtype)
+        self.mask = numpy.multiply(keep, self.dtype.type(self.scale), dtype=self.dtype)
 
     def forward(self, x: Any) -> Any:
         if self.mask is None:

@@ -16,10 +16,11 @@ def unsupported(
     """One reason for each part of a program that is in none of an adapter's tables (all by `type`)."""
     reasons = []
     for node in spec.nodes:
-        if node.layer.type not in layers:
+        if isinstance(node.layer, Activation) and node.layer.activation:
+            if node.layer.activation.type not in activations:
+                reasons.append(f"no translation of the activation {node.layer.activation.type!r}")
+        elif node.layer.type not in layers:
             reasons.append(f"no translation of the layer {node.layer.type!r}")
-        elif isinstance(node.layer, Activation) and node.layer.activation and node.layer.activation.type not in activations:
-            reasons.append(f"no translation of the activation {node.layer.activation.type!r}")
     if spec.loss.type not in losses:
         reasons.append(f"no translation of the loss {spec.loss.type!r}")
     if spec.optimizer.type not in optimizers:

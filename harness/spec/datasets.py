@@ -27,7 +27,7 @@ class Data(Spec):
     """One data set and its preparation."""
 
     shape: Optional[Tuple[int, ...]] = field(
-        default=None, metadata=about("shape of one input, channels last, e.g. [8, 8, 1]; a vector when not given")
+        default=None, metadata=about("shape of one input, channels last, e.g. [8, 8, 1]; a vector when not given", gt=0)
     )
     targets: Optional[str] = field(
         default=None,

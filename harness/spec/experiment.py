@@ -50,7 +50,7 @@ class Compare(Spec):
     seed: int = field(default=0, metadata=about("from which everything random is drawn", ge=0, also={"random_state": "scikit-learn"}))
     threads: int = field(default=1, metadata=about("threads of each arm", gt=0))
     forced_steps: Optional[Tuple[int, ...]] = field(
-        default=None, metadata=about("steps that every arm takes from the reference's state; spread over the run when not given", min_length=1)
+        default=None, metadata=about("steps that every arm takes from the reference's state; spread over the run when not given", ge=0, min_length=1)
     )
     metrics: Optional[Tuple[str, ...]] = field(
         default=None, metadata=about("measured on training and test rows; accuracy or r2 when not given", choices=METRICS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Optional
 
-from .fields import Shape, Spec, about
+from .fields import Shape, Spec, about, float32
 from .initializers import GlorotUniform, Initializer, Zeros
 
 
@@ -119,6 +119,11 @@ class Dropout(Layer):
         metadata=about("share of values that are dropped", ge=0, lt=1, required=True, also={"p": "PyTorch", "prob": "other tools"}),
     )
     type = "dropout"
+
+    @property
+    def scale(self) -> float:
+        """What a kept value is multiplied by, a number that float32 can hold."""
+        return float32(1 / (1 - self.rate))
 
 
 def output_shape(layer: Layer, shape: Shape) -> Shape:

@@ -1,0 +1,8 @@
+"""JAX: pure functions, one jitted step with donated state, and optax."""
+
+from .program import FORMS, Program, supports, versions
+
+REQUIRES = {"jax": "jax", "optax": "jax"}
+MODES = {"": {}}
+
+__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]

@@ -1,0 +1,8 @@
+"""TensorFlow without Keras: variables, a traced step with a gradient tape, the library's own training ops."""
+
+from .program import FORMS, Program, supports, versions
+
+REQUIRES = {"tensorflow": "tensorflow"}
+MODES = {"": {}, "xla": {}}
+
+__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]

@@ -1,0 +1,80 @@
+"""Data sets made by the harness, and scikit-learn's: rows and targets as numpy arrays."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, NamedTuple
+
+import numpy
+
+from ..spec import Data
+from ..spec import datasets as kinds
+from .draw import normal, uniform
+
+
+class Rows(NamedTuple):
+    """inputs float64 `(rows, features)`; targets int64 `(rows,)` for classes, float64 `(rows, outputs)` for values."""
+
+    inputs: Any
+    targets: Any
+
+
+def gate(spec: kinds.Gate) -> Rows:
+    """The truth table."""
+    a, b = numpy.array([0, 0, 1, 1]), numpy.array([0, 1, 0, 1])
+    results: Dict[str, Any] = {"and": a & b, "or": a | b, "xor": a ^ b}
+    columns = [a, b, a & b] if spec.and_input else [a, b]
+    inputs = numpy.stack(columns, axis=1).astype(numpy.float64)
+    return Rows(numpy.tile(inputs, (spec.repeat, 1)), numpy.tile(results[spec.type], spec.repeat).astype(numpy.int64))
+
+
+def moons(spec: kinds.Moons, seed: int) -> Rows:
+    """Two half circles, one turned round and moved into the other."""
+    classes = numpy.arange(spec.rows) % 2
+    angle = numpy.pi * uniform(seed, "data/moons/angle", (spec.rows,))
+    x = numpy.where(classes == 0, numpy.cos(angle), 1 - numpy.cos(angle))
+    y = numpy.where(classes == 0, numpy.sin(angle), 0.5 - numpy.sin(angle))
+    points = numpy.stack([x, y], axis=1) + spec.noise * normal(seed, "data/moons/noise", (spec.rows, 2))
+    return Rows(points, classes)
+
+
+def spirals(spec: kinds.Spirals, seed: int) -> Rows:
+    """Arms that grow outwards while they turn."""
+    classes = numpy.arange(spec.rows) % spec.classes
+    radius = numpy.sqrt(uniform(seed, "data/spirals/radius", (spec.rows,)))
+    angle = 2 * numpy.pi * (spec.turns * radius + classes / spec.classes)
+    points = radius[:, None] * numpy.stack([numpy.cos(angle), numpy.sin(angle)], axis=1)
+    return Rows(points + spec.noise * normal(seed, "data/spirals/noise", (spec.rows, 2)), classes)
+
+
+def blobs(spec: kinds.Blobs, seed: int) -> Rows:
+    """Round clouds, centres on a circle of radius 2; `noise` is their standard deviation."""
+    classes = numpy.arange(spec.rows) % spec.classes
+    angle = 2 * numpy.pi * classes / spec.classes
+    centres = 2 * numpy.stack([numpy.cos(angle), numpy.sin(angle)], axis=1)
+    return Rows(centres + spec.noise * normal(seed, "data/blobs/noise", (spec.rows, 2)), classes)
+
+
+def line(spec: kinds.Line, seed: int) -> Rows:
+    """A noisy line."""
+    x = numpy.linspace(-1, 1, spec.rows)
+    y = spec.slope * x + spec.intercept + spec.noise * normal(seed, "data/line/noise", (spec.rows,))
+    return Rows(x[:, None], y[:, None])
+
+
+def bundled(spec: Data) -> Rows:
+    """One of the data sets that scikit-learn carries."""
+    from sklearn import datasets  # takes 0.5 s, so only where it is needed
+
+    load = getattr(datasets, f"load_{spec.type}")
+    inputs, targets = load(return_X_y=True)
+    if spec.facts is not None and spec.facts.classes is None:
+        return Rows(inputs, numpy.asarray(targets, numpy.float64)[:, None])
+    return Rows(inputs, numpy.asarray(targets, numpy.int64))
+
+
+def generate(spec: Data, seed: int) -> Rows:
+    """The rows of any data set that is no file."""
+    if isinstance(spec, kinds.Gate):
+        return gate(spec)
+    makers: Dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line}
+    return makers[spec.type](spec, seed) if spec.type in makers else bundled(spec)

@@ -1,0 +1,1 @@
+"""Plan the arms, call the two workshops, write the record."""

@@ -1,0 +1,235 @@
+"""One run: plan the arms, call the two workshops, keep every record as it comes."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArmFailed
+from ..numeric import lane as numeric
+from ..pool import Crew
+from ..records.provenance import command, environment, load
+from ..records.record import Record
+from ..records.runs import others_running
+from ..records.store import Store
+from ..registry import Arm, not_installed
+from ..spec import encode, relevant_forms
+from ..tables import Run
+from ..timing import lane as timing
+from .layout import lay_out
+from .plan import Plan, plan
+
+Progress = Callable[[str, dict[str, Any]], None]
+
+
+def silent(arm: str, facts: dict[str, Any]) -> None:
+    """Progress that is not shown."""
+
+
+def run(
+    experiment: str | Path | Mapping[str, Any],
+    *,
+    arms: Sequence[str] = (),
+    changes: Sequence[str] = (),
+    results: str | Path = "results",
+    timings: bool = True,
+    progress: Progress = silent,
+) -> Run:
+    """Run an experiment through all its arms, save and return what was found.
+
+    Args:
+        experiment: a TOML file, or the same tree as dicts and lists.
+        arms: what is compared, e.g. `["numpy", "torch:compile"]`; the experiment's own arms when empty.
+        changes: `"train.epochs=1"` and the like change the experiment for this run.
+        results: folder that gets `runs/<id>/`.
+        timings: whether the timing lane runs too.
+        progress: called with an arm's name and what it is at; never while a block is timed.
+
+    Returns:
+        The run; `.losses`, `.gradients`, `.timings`, `.memory` are DataFrames. Arms that failed are rows with their reason.
+
+    Raises:
+        SpecError: the experiment cannot be run (nothing was).
+        UsageError: an arm is unknown, or results cannot be written.
+    """
+    return execute(plan(experiment, changes, arms), Path(results), timings, progress)
+
+
+def execute(found: Plan, results: Path, timings: bool, progress: Progress) -> Run:
+    """Run a plan."""
+    store = Store.create(results, found.experiment.name)
+    with tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True) as folder:
+        work = Work(found, store, Path(folder), progress)
+        try:
+            work.begin()
+            work.numeric()
+            if timings:
+                work.timing()
+        except KeyboardInterrupt:
+            work.interrupt()
+        return work.end()
+
+
+@dataclass
+class Work:
+    """One run while it lasts."""
+
+    plan: Plan
+    store: Store
+    folder: Path
+    progress: Progress
+    records: dict[str, Record] = field(default_factory=dict)
+    interrupted: bool = False
+    started: float = field(default_factory=time.time)
+
+    def begin(self) -> None:
+        """Write down what will be done, and lay out the data."""
+        self.notes = [f"another run is in progress ({name}): timings disturb each other" for name in others_running(self.store.folder.parents[1], self.store.folder)]
+        self.environment = environment()
+        self.store.text("experiment.toml", self.plan.source.text)
+        self.store.json("experiment.json", encode(self.plan.experiment))
+        self.store.json("environment.json", self.environment)
+        compare = self.plan.experiment.compare
+        self.crew = Crew(self.folder, compare.device, compare.threads, compare.time_limit)
+        self.progress("", {"phase": "preparing data"})
+        self.weights = lay_out(self.plan, self.folder)
+        trajectory = self.plan.trajectory
+        if trajectory.note:
+            self.notes.append(trajectory.note)
+        self.lane = numeric.Lane(
+            crew=self.crew, spec=self.plan.spec, trajectory=trajectory, dtype=compare.dtype, folder=self.folder,
+            free={
+                "steps": self.plan.steps, "evaluate": self.plan.evaluations, "names": list(self.plan.metrics),
+                "threshold": self.plan.threshold,
+            },
+            weights=self.weights, progress=self.progress,
+        )  # fmt: skip
+
+    def numeric(self) -> None:
+        """The numeric lane: as many workers at a time as there are cores; the reference first, since all wait for it."""
+        forms = relevant_forms(self.plan.spec.optimizer, {})
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads, self.stopping():
+            jobs: list[Future[None]] = [threads.submit(self.reference, forms)]
+            jobs += [threads.submit(self.arm, arm) for arm in self.plan.arms]
+            wait_for(jobs)
+            for job in jobs:
+                job.result()
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """End all workers on an interrupt, so that the threads that wait for them end."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.crew.stop()
+            raise
+
+    def reference(self, forms: Mapping[str, str]) -> None:
+        """Compute the reference ahead of the arms; whoever needs it is told if it failed."""
+        try:
+            self.lane.reference(forms)
+        except ArmFailed:
+            return
+
+    def arm(self, arm: Arm) -> None:
+        """The numeric lane of one arm; whatever happens becomes its record."""
+        record = Record(arm.name, facts={"backend": arm.backend, "mode": arm.mode, "environment": arm.environment})
+        lacking = not_installed(arm)
+        try:
+            if lacking:
+                extra = next((name for name in lacking.values() if name), "")
+                install = f"pip install -e '.[{extra}]'" if extra else f"pip install {' '.join(lacking)}"
+                raise ArmFailed("missing", f"{', '.join(lacking)} is not installed: {install}")
+            self.fill(record, self.lane.run(arm))
+        except ArmFailed as problem:
+            record.status, record.reason = problem.status, problem.reason
+        self.keep(record)
+        self.progress(arm.name, {"done": record.status, "reason": record.reason, "verdict": record.facts.get("verdict", "")})
+
+    def fill(self, record: Record, outcome: numeric.Outcome) -> None:
+        """An outcome as a record."""
+        record.facts.update(outcome.facts)
+        record.losses, record.metrics, record.agreement, record.final = outcome.losses, outcome.metrics, outcome.agreement, outcome.final
+        if outcome.facts["stopped"] is not None:
+            record.status, record.reason = "diverged", f"the loss is not finite from step {outcome.facts['stopped']} on"
+
+    def keep(self, record: Record) -> None:
+        """Save a record as it stands."""
+        self.records[record.arm] = record
+        logs = [self.crew.log(record.arm), self.crew.log(f"{record.arm} timing")]
+        self.store.record(record, logs)
+
+    def timing(self) -> None:
+        """The timing lane: arms whose numbers are right."""
+        arms = [arm for arm in self.plan.arms if timed(self.records[arm.name])]
+        compare = self.plan.experiment.compare
+        lane = timing.Lane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, self.progress)
+        with self.stopping():
+            found = lane.run(arms)
+        for name, result in found.items():
+            record = self.records[name]
+            record.facts["timing"], record.blocks = result.facts, result.blocks
+            if result.failure is not None:
+                record.status, record.reason = result.failure[0], f"while it was timed: {result.failure[1]}"
+            self.keep(record)
+
+    def interrupt(self) -> None:
+        """Arms that did not end are rows that say so."""
+        self.interrupted = True
+        if hasattr(self, "crew"):
+            self.crew.stop()
+
+    def end(self) -> Run:
+        """Save the references and the manifest."""
+        if not hasattr(self, "lane"):
+            raise KeyboardInterrupt
+        for key, reference in self.lane.references.items():
+            record = Record(f"reference{key}")
+            self.fill(record, reference.outcome)
+            self.keep(record)
+        for arm in self.plan.arms:
+            if arm.name not in self.records:
+                self.keep(Record(arm.name, "interrupted", "the run was interrupted"))
+        manifest = self.manifest()
+        self.store.finish(manifest)
+        if self.store.problem:
+            manifest["unsaved"] = self.store.problem
+        ordered = [self.records[name] for name in manifest["arms"]]
+        return Run(self.store.folder, manifest, ordered)
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run was, written last."""
+        references = [name for name, record in self.records.items() if record.is_reference]
+        compare = self.plan.experiment.compare
+        return {
+            "schema": "harness.run/1",
+            "id": self.store.folder.name,
+            "experiment": self.plan.experiment.name,
+            "description": self.plan.experiment.description,
+            "command": command(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "seconds": round(time.time() - self.started, 2),
+            "interrupted": self.interrupted,
+            "arms": [*(arm.name for arm in self.plan.arms), *references],
+            "dtype": compare.dtype, "device": compare.device, "threads": compare.threads, "seed": compare.seed,
+            "rows": self.plan.rows, "batch_size": self.plan.batch_size, "steps": self.plan.steps, "per_epoch": self.plan.per_epoch,
+            "weights": self.weights,
+            "parameters": sum(math.prod(parameter.shape) for parameter in self.plan.spec.parameters),
+            "notes": self.notes,
+            "load_after": load(),
+            "environment": self.environment,
+        }  # fmt: skip
+
+
+def timed(record: Record) -> bool:
+    """Whether an arm is timed: it ended well and its numbers are right."""
+    return record.status == "ok" and record.facts.get("verdict") == "agrees"

@@ -1,0 +1,207 @@
+"""The numeric lane: the reference and every arm run the same steps, and are held against each other. Nothing here is timed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+from ..errors import ArmFailed
+from ..interface import load_arrays
+from ..pool import Crew, Worker
+from ..registry import Arm
+from ..spec import ProgramSpec, encode, relevant_forms
+from .agreement import compare, conclusion, errors, floors, limit
+from .trajectory import Trajectory
+
+REFERENCE = Arm("numpy")
+Progress = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass
+class Outcome:
+    """What the numeric lane found of one arm (or of the reference).
+
+    Attributes:
+        facts: versions, forms, fingerprints, the conclusion.
+        losses: loss of each step of the free pass.
+        metrics: rows of step, split, metric, value.
+        agreement: rows of harness.numeric.compare; for the reference itself the norms and floors.
+        final: file with the final state.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    agreement: list[dict[str, Any]] = field(default_factory=list)
+    final: Path | None = None
+
+
+@dataclass
+class Reference:
+    """The reference in one set of forms: its outcome, its tensors' folder, its floors."""
+
+    folder: Path
+    outcome: Outcome
+    steps: list[int] = field(default_factory=list)
+    floors: dict[int, Any] = field(default_factory=dict)
+    limit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The numeric lane of one run.
+
+    Attributes:
+        crew: starts workers.
+        spec: the program, in canonical forms.
+        trajectory: forced steps and replicas.
+        dtype: of the arms.
+        folder: of the run's own; holds `data.npz` and `initial.npz`.
+        free: arguments of the free pass (steps, evaluate, names, threshold).
+        weights: fingerprint that every arm's first weights must have.
+        progress: told what an arm is at.
+    """
+
+    crew: Crew
+    spec: ProgramSpec
+    trajectory: Trajectory
+    dtype: str
+    folder: Path
+    free: Mapping[str, Any]
+    weights: str
+    progress: Progress
+    references: dict[str, Reference] = field(default_factory=dict)
+    locks: dict[str, Any] = field(default_factory=dict)
+    door: Any = field(default_factory=threading.Lock)
+
+    def reference(self, forms: Mapping[str, str]) -> Reference:
+        """The reference in some forms, computed by whoever asks first; others wait.
+
+        Raises:
+            ArmFailed: the reference itself failed.
+        """
+        key = forms_key(forms)
+        with self.door:
+            lock = self.locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self.references:
+                self.references[key] = self.compute(key, forms)
+            return self.references[key]
+
+    def compute(self, key: str, forms: Mapping[str, str]) -> Reference:
+        """Run the reference in float64, keep its states and tensors, then measure the floor by replicas."""
+        name = f"reference{key}"
+        folder = self.folder / f"reference-{list(self.locks).index(key)}"
+        folder.mkdir()
+        with self.crew.worker(REFERENCE, name) as worker:
+            spec = self.spec.with_forms(forms)
+            outcome = self.free_pass(worker, REFERENCE, name, spec, "float64", folder, self.trajectory.steps)
+            steps = [step for step in self.trajectory.steps if (folder / f"state-{step}.npz").exists()]
+            stopped = outcome.facts["stopped"]
+            found = Reference(folder, outcome, [step for step in steps if stopped is None or step < stopped])
+            worker.ask("forced", steps=found.steps, states=str(folder), folder=str(folder))
+            self.measure_floor(worker, found, spec)
+        outcome.facts["forms"] = dict(forms)
+        outcome.agreement = [row for step in found.steps for row in self.rows(found, found.folder, step)]
+        return found
+
+    def measure_floor(self, worker: Worker, found: Reference, spec: ProgramSpec) -> None:
+        """Replicas of the reference in the arms' number format, each with roundings of its own, and one with sequential sums."""
+        modes = [f"replica-{number}" for number in range(1, self.trajectory.replicas + 1)]
+        measured: dict[int, list[dict[str, float]]] = {step: [] for step in found.steps}
+        folder = found.folder / "replica"
+        folder.mkdir()
+        for mode in [*modes, "sequential"]:
+            self.build(worker, spec, self.dtype, mode)
+            worker.ask("forced", steps=found.steps, states=str(found.folder), folder=str(folder))
+            for step in found.steps:
+                path = folder / f"forced-{step}.npz"
+                measured[step].append(errors(load_arrays(path), load_arrays(found.folder / path.name)))
+                path.unlink()
+        found.floors = {step: floors(replicas) for step, replicas in measured.items()}
+        found.limit = limit([replicas[:-1] for replicas in measured.values()])
+
+    def run(self, arm: Arm) -> Outcome:
+        """One arm: free pass, forced pass, comparison.
+
+        Raises:
+            ArmFailed: with the status and reason of its row.
+        """
+        folder = self.folder / arm.folder
+        folder.mkdir()
+        with self.crew.worker(arm) as worker:
+            outcome = self.free_pass(worker, arm, arm.name, self.spec, self.dtype, folder, ())
+            forms = relevant_forms(self.spec.optimizer, outcome.facts["forms"])
+            reference = self.reference(forms)
+            self.progress(arm.name, {"phase": "forced steps"})
+            worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
+        for step in reference.steps:
+            outcome.agreement += self.rows(reference, folder, step)
+            (folder / f"forced-{step}.npz").unlink()
+        outcome.facts.update(conclusion(outcome.agreement), forms=forms, limit=reference.limit)
+        self.check_same_data(outcome, reference)
+        return outcome
+
+    def rows(self, reference: Reference, folder: Path, step: int) -> list[dict[str, Any]]:
+        """The comparison of one forced step."""
+        name = f"forced-{step}.npz"
+        return compare(step, load_arrays(folder / name), load_arrays(reference.folder / name), reference.floors[step], reference.limit)
+
+    def free_pass(
+        self, worker: Worker, arm: Arm, name: str, spec: ProgramSpec, dtype: str, folder: Path, keep: Sequence[int]
+    ) -> Outcome:
+        """Import, build and train freely."""
+        self.progress(name, {"phase": "importing"})
+        opened = worker.ask("open", backend=arm.backend)
+        self.progress(name, {"phase": "building"})
+        built = self.build(worker, spec, dtype, arm.mode)
+        done = worker.ask(
+            "free", keep=list(keep), folder=str(folder), progress=lambda facts: self.progress(name, facts["progress"]), **self.free
+        )
+        facts = {
+            "forms": opened["forms"],
+            "python": opened["python"],
+            "versions": built["versions"],
+            "stopped": done["stopped"],
+            "fingerprints": {"weights": built["weights"], **done["fingerprints"]},
+        }
+        return Outcome(facts, done["losses"], done["metrics"], final=folder / "final.npz")
+
+    def build(self, worker: Worker, spec: ProgramSpec, dtype: str, mode: str) -> dict[str, Any]:
+        """Build an arm's program.
+
+        Raises:
+            ArmFailed: it does not support the program, or does not hold the weights that it was given.
+        """
+        built: dict[str, Any] = worker.ask(
+            "build", spec=encode(spec), dtype=dtype, device=self.crew.device, mode=mode,
+            data=str(self.folder / "data.npz"), state=str(self.folder / "initial.npz"),
+        )  # fmt: skip
+        if "unsupported" in built:
+            raise ArmFailed("unsupported", "; ".join(built["unsupported"]))
+        if built["weights"] != self.weights:
+            raise ArmFailed("failed", f"its first weights are not those it was given (fingerprint {built['weights']})")
+        return built
+
+    def check_same_data(self, outcome: Outcome, reference: Reference) -> None:
+        """Every arm has to have seen the reference's batches and masks.
+
+        Raises:
+            ArmFailed: it saw others.
+        """
+        seen, right = outcome.facts["fingerprints"], reference.outcome.facts["fingerprints"]
+        whole = outcome.facts["stopped"] is None and reference.outcome.facts["stopped"] is None
+        for name in ("batches", "masks"):
+            if whole and seen[name] != right[name]:
+                raise ArmFailed("failed", f"its {name} are not the reference's (fingerprint {seen[name]}, not {right[name]})")
+
+
+def forms_key(forms: Mapping[str, str]) -> str:
+    """Forms as they stand in names and tables: "" for none, `[adam.epsilon=hat]` otherwise."""
+    return f"[{', '.join(f'{name}={value}' for name, value in sorted(forms.items()))}]" if forms else ""
+
+

@@ -1,0 +1,56 @@
+"""Which steps are forced, and how many replicas measure the floor: as many as a budget of bytes and of arithmetic allows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+from ..spec import ProgramSpec, active_slots
+
+#: bytes that the reference's states and tensors at the forced steps may take on disk
+BUDGET = 256 << 20
+#: forced steps when an experiment names none
+COUNT = 8
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The steps at which arms are compared.
+
+    Attributes:
+        steps: forced steps, ascending.
+        replicas: Monte-Carlo replicas of the reference that measure the floor.
+        note: what was left out for want of room; "" otherwise.
+    """
+
+    steps: Tuple[int, ...]
+    replicas: int
+    note: str
+
+
+def trajectory(spec: ProgramSpec, total: int, wanted: Optional[Sequence[int]], batch_size: int) -> Trajectory:
+    """Choose the forced steps of a run of `total` steps: `wanted`, or spread evenly in the logarithm from the first step to the
+    last; thinned to BUDGET bytes."""
+    chosen = sorted({step for step in wanted if step < total}) if wanted is not None else spread(total)
+    size = step_bytes(spec, batch_size)
+    room = max(1, BUDGET // size)
+    kept = chosen if len(chosen) <= room else [chosen[i * len(chosen) // room] for i in range(room)]
+    note = "" if len(kept) == len(chosen) else (
+        f"{len(kept)} of {len(chosen)} forced steps: one takes {size >> 20} MiB, all may take {BUDGET >> 20}"
+    )  # fmt: skip
+    numbers = sum(math.prod(parameter.shape) for parameter in spec.parameters)
+    return Trajectory(tuple(kept), 16 if numbers < 100_000 else 8 if numbers < 1_000_000 else 4, note)
+
+
+def spread(total: int) -> list[int]:
+    """At most COUNT steps from 0 to the last, dense at the start, where differences show before they grow."""
+    count = min(COUNT, total)
+    return sorted({round(total ** (index / max(count - 1, 1))) - 1 for index in range(count)})
+
+
+def step_bytes(spec: ProgramSpec, batch_size: int) -> int:
+    """Bytes of one forced step: the state in float32, gradients and updates in float64, outputs and their gradients."""
+    numbers = sum(math.prod(parameter.shape) for parameter in spec.parameters)
+    values = sum(math.prod(node.output_shape) for node in spec.nodes) * batch_size
+    return numbers * (4 * (1 + len(active_slots(spec.optimizer))) + 16) + values * 16 + 1

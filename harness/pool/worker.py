@@ -1,0 +1,155 @@
+"""The parent's side of one worker: start it, ask it, limit its time, say why it ended.
+
+Requests and answers are JSON lines on pipes, each behind a record separator (RFC 7464), so that whatever else reaches the pipe
+is told apart. What a worker prints goes to its log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from ..errors import ArmFailed
+from ..registry import Launch
+
+SEPARATOR = "\x1e"
+#: of the parent's variables, those that would change what the child imports
+FORGOTTEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+class Worker:
+    """One child process. `ask` sends a command and waits for its answer."""
+
+    def __init__(self, launch: Launch, path: Path, log: Path, time_limit: float) -> None:
+        """Start it.
+
+        Args:
+            launch: interpreter and variables.
+            path: a folder that holds `harness` and `backends` and nothing else.
+            log: file for whatever the child prints.
+            time_limit: seconds that one answer may take.
+
+        Raises:
+            ArmFailed: the interpreter cannot be started.
+        """
+        self.log, self.time_limit = log, time_limit
+        self.started = time.perf_counter()
+        inherited = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
+        group: dict[str, Any] = (
+            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"start_new_session": True}
+        )
+        try:
+            with log.open("ab") as errors:
+                self.process = subprocess.Popen(
+                    [launch.python, "-m", "harness.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    cwd=path,
+                    env={**inherited, **launch.variables},
+                    **group,
+                )
+        except OSError as problem:
+            raise ArmFailed("missing", f"cannot start {launch.python}: {problem.strerror}") from None
+        self.answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        """Sort the child's lines into the queue; None at its end. Runs in a thread of its own."""
+        if self.process.stdout is None:
+            return
+        for line in self.process.stdout:
+            text = line.decode("utf-8", "replace").rpartition(SEPARATOR)
+            if not text[1]:
+                continue
+            try:
+                self.answers.put(json.loads(text[2]))
+            except ValueError:
+                continue
+        self.answers.put(None)
+
+    def ask(self, command: str, *, progress: Progress | None = None, **arguments: Any) -> Any:
+        """Send a command and wait for its result.
+
+        Raises:
+            ArmFailed: the command failed, the worker died, or it took longer than its time limit.
+        """
+        line = SEPARATOR + json.dumps({"command": command, "arguments": arguments}) + "\n"
+        try:
+            if self.process.stdin is None:
+                raise BrokenPipeError
+            self.process.stdin.write(line.encode())
+            self.process.stdin.flush()
+        except (BrokenPipeError, OSError):
+            raise self.ended() from None
+        while True:
+            answer = self.next_answer(command)
+            if "result" in answer:
+                return answer["result"]
+            if "error" in answer:
+                raise ArmFailed(answer["status"], answer["error"])
+            if progress is not None:
+                progress(answer)
+
+    def next_answer(self, command: str) -> dict[str, Any]:
+        """The next line of the child."""
+        try:
+            answer = self.answers.get(timeout=self.time_limit)
+        except queue.Empty:
+            self.kill()
+            raise ArmFailed("timed out", f"no answer to {command!r} within {self.time_limit:g} s") from None
+        if answer is None:
+            raise self.ended()
+        return answer
+
+    def ended(self) -> ArmFailed:
+        """Why the child is gone."""
+        try:
+            code = self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return ArmFailed("crashed", "closed its pipe and went on; it was ended")
+        if code == -9:
+            return ArmFailed("killed", "ended by signal 9 (SIGKILL): by hand, or the system ran out of memory")
+        if code < 0:
+            return ArmFailed("crashed", f"ended by signal {-code} ({signal.Signals(-code).name}){self.last_words()}")
+        return ArmFailed("crashed", f"ended with exit code {code}{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last line that the child printed."""
+        try:
+            lines = self.log.read_text("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return f": {lines[-1].strip()[:300]}" if lines else ""
+
+    def kill(self) -> None:
+        """End it at once, and whatever it started."""
+        try:
+            if os.name == "nt":
+                self.process.kill()
+            else:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self.process.wait()
+
+    def close(self) -> None:
+        """End it; it keeps nothing that matters."""
+        if self.process.poll() is None:
+            self.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:  # the unsent rest of a request to a child that is gone
+                    pass

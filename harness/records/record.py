@@ -1,0 +1,42 @@
+"""One arm's outcome in one run, complete in itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "harness.record/1"
+
+
+@dataclass
+class Record:
+    """What a run keeps of one arm, or of the reference in one set of forms.
+
+    Attributes:
+        arm: its name; `reference`, with its forms in brackets where there are any, for the reference.
+        status: `ok`, or what went wrong in a word: missing, unsupported, failed, crashed, killed, timed out, out of memory,
+            diverged, interrupted.
+        reason: why, in a sentence; "" where it is ok.
+        facts: versions, forms, fingerprints, the verdict and the medians, as JSON.
+        losses: loss of each step of the free pass.
+        metrics: rows of step, split, metric, value.
+        agreement: rows of step, kind, tensor, norm, reference, error, floor, ceiling, ratio, verdict.
+        blocks: rows of variant, round, position, ns (the raw step times of a timed block).
+        final: file with the final state, until it is saved.
+    """
+
+    arm: str
+    status: str = "ok"
+    reason: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    agreement: list[dict[str, Any]] = field(default_factory=list)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    final: Path | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is the reference's own record."""
+        return self.arm.startswith("reference")

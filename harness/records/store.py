@@ -1,0 +1,170 @@
+"""A run on disk. Every file is written beside and renamed; an arm is saved as it ends, `manifest.json` last.
+
+    results/runs/<name>-<UTC time>-<4 hex digits>/
+        experiment.toml experiment.json environment.json
+        arms/<arm>/record.json losses.parquet metrics.parquet agreement.parquet blocks.parquet final.npz log.txt
+        manifest.json
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .record import SCHEMA, Record
+
+TABLES = ("metrics", "agreement", "blocks")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole: beside, then renamed."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(beside, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON; numbers that are not finite become null."""
+    write_text(path, json.dumps(finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The same tree with null for numbers that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass
+class Store:
+    """Where a run is written.
+
+    The first problem in writing (a full disk, say) is kept in `problem` and nothing more is written: the run goes on and its tables
+    are still shown.
+
+    Attributes:
+        folder: of the run.
+        problem: why something could not be saved; "" while all went well.
+    """
+
+    folder: Path
+    problem: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, results: Path, name: str) -> Store:
+        """Make a new run's folder.
+
+        Raises:
+            UsageError: nothing can be written there.
+        """
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        runs = results / "runs"
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            folder = runs / f"{name}-{stamp}-{secrets.token_hex(2)}"
+            (folder / "arms").mkdir(parents=True)
+            write_json(folder / "running.json", {"pid": os.getpid()})
+        except OSError as problem:
+            raise UsageError(
+                f"cannot write results to {results}: {problem.strerror}", "choose another folder with --results FOLDER"
+            ) from None
+        return cls(folder)
+
+    def save(self, action: Any) -> None:
+        """Do some writing, unless an earlier one failed."""
+        if self.problem:
+            return
+        try:
+            action()
+        except OSError as problem:
+            self.problem = problem.strerror or str(problem)
+
+    def text(self, name: str, text: str) -> None:
+        """Save a text file of the run."""
+        self.save(lambda: write_text(self.folder / name, text))
+
+    def json(self, name: str, value: Any) -> None:
+        """Save a JSON file of the run."""
+        self.save(lambda: write_json(self.folder / name, value))
+
+    def record(self, record: Record, logs: Sequence[Path] = ()) -> None:
+        """Save an arm."""
+        self.save(lambda: save_record(self.folder / "arms" / folder_name(record.arm), record, logs))
+
+    def finish(self, manifest: dict[str, Any]) -> None:
+        """Save the manifest: the run is complete."""
+        self.json("manifest.json", manifest)
+        self.save(lambda: (self.folder / "running.json").unlink(missing_ok=True))
+
+
+def folder_name(arm: str) -> str:
+    """A folder for an arm's name that every file system takes."""
+    return "".join(character if character.isalnum() or character in "-_.@=" else "-" for character in arm).rstrip("-")
+
+
+def save_record(folder: Path, record: Record, logs: Sequence[Path]) -> None:
+    """Write one arm's folder, its `record.json` last."""
+    folder.mkdir(exist_ok=True)
+    write_parquet(folder / "losses.parquet", [{"step": step, "loss": loss} for step, loss in enumerate(record.losses)])
+    for name in TABLES:
+        write_parquet(folder / f"{name}.parquet", getattr(record, name))
+    if record.final is not None and record.final.exists():
+        shutil.copyfile(record.final, folder / "final.npz.part")
+        os.replace(folder / "final.npz.part", folder / "final.npz")
+    printed = "".join(log.read_text("utf-8", "replace") for log in logs if log.exists())
+    if printed:
+        write_text(folder / "log.txt", printed)
+    head = {"schema": SCHEMA, "arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts}
+    write_json(folder / "record.json", head)
+
+
+def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows, if there are any."""
+    if not rows:
+        return
+    import pyarrow
+    from pyarrow import parquet
+
+    beside = path.with_name(path.name + ".part")
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows)), beside)
+    os.replace(beside, path)
+
+
+def read_record(folder: Path) -> Record:
+    """Read one arm's folder.
+
+    Raises:
+        UsageError: it is not what `save_record` wrote.
+    """
+    try:
+        head = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        if head.get("schema") != SCHEMA:
+            raise ValueError(f"schema {head.get('schema')!r}, not {SCHEMA!r}")
+        losses = [row["loss"] for row in read_parquet(folder / "losses.parquet")]
+        tables = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        final = folder / "final.npz"
+        return Record(head["arm"], head["status"], head["reason"], head["facts"], losses, final=final if final.exists() else None, **tables)
+    except (OSError, ValueError, KeyError) as problem:
+        raise UsageError(f"cannot read {folder}: {problem}") from None
+
+
+def read_parquet(path: Path) -> list[dict[str, Any]]:
+    """Read rows; none where there is no file."""
+    if not path.exists():
+        return []
+    from pyarrow import parquet
+
+    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    return rows

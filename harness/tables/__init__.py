@@ -1,0 +1,5 @@
+"""Records as pandas tables."""
+
+from .run import Run, load
+
+__all__ = ["Run", "load"]

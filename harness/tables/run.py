@@ -1,0 +1,192 @@
+"""A run as tidy DataFrames. Tables are made of records and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+
+from ..records.record import Record
+from ..records.runs import find, read_run
+from ..timing.statistics import median_steps, ratios
+
+LOSSES = ["arm", "step", "loss", "reference", "gap"]
+METRICS = ["arm", "step", "split", "metric", "value"]
+AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
+TIMINGS = ["arm", "variant", "import_s", "build_s", "compile_s", "first_step_s", "step_us", "ratio", "busy_threads"]
+MEMORY = ["arm", "after_import_mib", "peak_mib"]
+SUMMARY = ["arm", "verdict", "form", "first_difference", "gradient_error", "floor_ratio", "final_loss", "metric", "step_us", "ratio", "peak_mib"]
+
+
+@dataclass
+class Run:
+    """One saved run.
+
+    Attributes:
+        folder: where it is saved.
+        manifest: what it was; empty where it did not end.
+        records: one for each arm and for the reference.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    records: Sequence[Record]
+
+    @property
+    def arms(self) -> list[Record]:
+        """The records without the reference's own."""
+        return [record for record in self.records if not record.is_reference]
+
+    def reference_of(self, record: Record) -> Record | None:
+        """The reference in an arm's own forms."""
+        forms = record.facts.get("forms")
+        return next((other for other in self.records if other.is_reference and other.facts.get("forms") == forms), None)
+
+    @cached_property
+    def losses(self) -> pandas.DataFrame:
+        """Loss of each step: arm, step, loss, reference (in the arm's form), gap = |loss - reference| / |reference|."""
+        frames = []
+        for record in self.records:
+            reference = record if record.is_reference else self.reference_of(record)
+            right = reference.losses if reference is not None else []
+            loss, other = numpy.array(record.losses), numpy.full(len(record.losses), numpy.nan)
+            shared = min(len(loss), len(right))
+            other[:shared] = right[:shared]
+            with numpy.errstate(divide="ignore", invalid="ignore"):
+                gap = numpy.where(loss == other, 0.0, numpy.abs(loss - other) / numpy.abs(other))
+            columns = {"arm": record.arm, "step": numpy.arange(len(loss)), "loss": loss, "reference": other, "gap": gap}
+            frames.append(pandas.DataFrame(columns))
+        return joined(frames, LOSSES)
+
+    @cached_property
+    def metrics(self) -> pandas.DataFrame:
+        """Metrics on training and test rows: arm, step, split, metric, value."""
+        return joined([pandas.DataFrame(record.metrics).assign(arm=record.arm) for record in self.records if record.metrics], METRICS)
+
+    @cached_property
+    def agreement(self) -> pandas.DataFrame:
+        """Every tensor of every forced step: arm, step, kind, tensor, norm, reference, error, floor, ceiling, ratio, verdict."""
+        return joined([pandas.DataFrame(record.agreement).assign(arm=record.arm) for record in self.records if record.agreement], AGREEMENT)
+
+    @property
+    def gradients(self) -> pandas.DataFrame:
+        """The rows of `agreement` that are gradients of parameters."""
+        return self.agreement[self.agreement["kind"] == "gradients"].reset_index(drop=True)
+
+    @cached_property
+    def timings(self) -> pandas.DataFrame:
+        """Seconds of each stage, median microseconds of a step, and its ratio to the base arm (numpy, or the first)."""
+        rows = []
+        for record in self.arms:
+            facts = record.facts.get("timing") or {}
+            for variant in dict.fromkeys(block["variant"] for block in record.blocks):
+                start = facts.get("native", facts) if variant == "native" else facts
+                first = variant == record.blocks[0]["variant"]
+                rows.append({
+                    "arm": record.arm, "variant": variant, "import_s": facts["import"] if first else None,
+                    "build_s": facts["build"] if first else None, "compile_s": sum(start["compile"].values()) if start["compile"] else None,
+                    "first_step_s": start["first_step"], "busy_threads": start["busy_threads"], **self.steps[record.arm, variant],
+                })  # fmt: skip
+        return pandas.DataFrame(rows, columns=TIMINGS)
+
+    @cached_property
+    def steps(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Median step time and ratio by arm and variant."""
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        blocks = [{**block, "arm": record.arm} for record in self.arms for block in record.blocks]
+        for variant in dict.fromkeys(block["variant"] for block in blocks):
+            rows = [block for block in blocks if block["variant"] == variant]
+            medians = median_steps(rows)
+            base = self.base
+            ratio = ratios(rows, base) if base else {}
+            found.update({(arm, variant): {"step_us": 1e6 * step, "ratio": ratio.get(arm, numpy.nan)} for arm, step in medians.items()})
+        return found
+
+    @property
+    def base(self) -> str:
+        """The arm that others' times are divided by."""
+        timed = [record.arm for record in self.arms if record.blocks]
+        return "numpy" if "numpy" in timed else next(iter(timed), "")
+
+    @cached_property
+    def memory(self) -> pandas.DataFrame:
+        """Largest resident size in MiB, after the import and in all; of the timed process, which captures nothing."""
+        rows = []
+        for record in self.arms:
+            facts = record.facts.get("timing") or {}
+            if facts:
+                rows.append({"arm": record.arm, "after_import_mib": facts.get("memory_import"), "peak_mib": facts.get("memory_peak")})
+        return pandas.DataFrame(rows, columns=MEMORY)
+
+    @cached_property
+    def summary(self) -> pandas.DataFrame:
+        """One row an arm: what most readers need."""
+        return pandas.DataFrame([self.summary_row(record) for record in self.arms], columns=SUMMARY)
+
+    def summary_row(self, record: Record) -> dict[str, Any]:
+        """An arm in one row; its status stands where its verdict would, when it failed."""
+        gradients = [row["error"] for row in record.agreement if row["kind"] == "gradients"]
+        variant = record.blocks[0]["variant"] if record.blocks else ""
+        first = record.facts.get("first")
+        return {
+            "arm": record.arm,
+            "verdict": record.facts.get("verdict", "") if record.status == "ok" else record.status,
+            "form": ", ".join(f"{name}={value}" for name, value in (record.facts.get("forms") or {}).items()) if gradients else "",
+            "first_difference": f"step {first['step']}, {first['kind']} {first['tensor']}" if first else "",
+            "gradient_error": max(gradients, default=None),
+            "floor_ratio": record.facts.get("largest_ratio"),
+            "final_loss": record.losses[-1] if record.losses else None,
+            "metric": self.final_metric(record),
+            **self.steps.get((record.arm, variant), {}),
+            "peak_mib": (record.facts.get("timing") or {}).get("memory_peak"),
+        }
+
+    def final_metric(self, record: Record) -> float | None:
+        """The first metric at the end, on test rows where there are any."""
+        if not record.metrics:
+            return None
+        name, last = record.metrics[0]["metric"], record.metrics[-1]["step"]
+        rows = [row for row in record.metrics if row["metric"] == name and row["step"] == last]
+        return float(rows[-1]["value"])
+
+    @property
+    def metric_name(self) -> str:
+        """What the summary's metric is."""
+        for record in self.records:
+            if record.metrics:
+                return f"{record.metrics[-1]['split']} {record.metrics[0]['metric']}"
+        return "metric"
+
+    @property
+    def exit_code(self) -> int:
+        """0 all agree, 1 something differs, 3 an arm failed, 130 interrupted. Arms that are not installed or that a framework cannot
+        express do not count: their rows say so."""
+        if self.manifest.get("interrupted"):
+            return 130
+        statuses = {record.status for record in self.records}
+        if self.manifest.get("unsaved") or statuses - {"ok", "missing", "unsupported"}:
+            return 3
+        return 1 if any(record.facts.get("verdict") == "differs" for record in self.arms) else 0
+
+
+def joined(frames: Sequence[pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:
+    """Frames one below the other, with these columns."""
+    full = [frame for frame in frames if len(frame)]
+    return pandas.concat(full, ignore_index=True)[list(columns)] if full else pandas.DataFrame(columns=list(columns))
+
+
+def load(name: str | Path, results: str | Path = "results") -> Run:
+    """A saved run by id, its unique start or end, `latest`, `latest~1`, or folder.
+
+    Raises:
+        UsageError: there is none, or a file of it is damaged.
+    """
+    folder = find(str(name), Path(results))
+    manifest, records = read_run(folder)
+    order = {arm: index for index, arm in enumerate(manifest.get("arms", []))}
+    return Run(folder, manifest, sorted(records, key=lambda record: order.get(record.arm, len(order))))

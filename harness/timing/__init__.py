@@ -1,0 +1,1 @@
+"""The workshop of cost: interleaved rounds of fresh workers."""

@@ -1,0 +1,118 @@
+"""The numeric lane of one arm: the free pass and the forced pass. Tensors are captured; nothing here is timed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+
+import numpy
+
+from ..interface import Arrays, Batch, Program, fingerprint, flat_state, float32_state, load_arrays, nested_state, save_arrays
+from .metrics import metrics
+from .task import Task, named, named_masks
+
+#: steps that are staged at a time
+CHUNK = 100
+
+
+def chunks(steps: int, stops: Sequence[int]) -> Iterator[Tuple[int, int]]:
+    """Ranges of steps that end at each stop and are no longer than CHUNK."""
+    ends = sorted({*range(CHUNK, steps, CHUNK), *(stop for stop in stops if 0 < stop < steps), steps})
+    return zip([0, *ends], ends)
+
+
+def free_pass(
+    program: Program,
+    task: Task,
+    *,
+    steps: int,
+    evaluate: Sequence[int],
+    keep: Sequence[int],
+    names: Sequence[str],
+    threshold: float,
+    encoding: str,
+    folder: Path,
+    progress: Callable[..., None],
+) -> Dict[str, Any]:
+    """The arm trains on its own.
+
+    Args:
+        program: loaded with the first state.
+        task: its data.
+        steps: how many.
+        evaluate: after how many steps metrics are taken.
+        keep: steps before which the state is saved in `folder` as `state-<step>.npz`, rounded to float32.
+        names: metrics.
+        threshold: see harness.worker.metrics.
+        encoding: how targets are written.
+        folder: where `final.npz` and the kept states go.
+        progress: told (step, loss) now and then.
+
+    Returns:
+        `losses` of each step, `metrics` rows, fingerprints of what was read back, `stopped` at a loss that is not finite.
+    """
+    losses: List[float] = []
+    rows: List[Dict[str, Any]] = []
+    batches, masks = hashlib.sha256(), hashlib.sha256()
+    splits = {name: (program.stage([batch]), batch.targets) for name, batch in task.splits().items()}
+    for start, end in chunks(steps, [*evaluate, *keep]):
+        if start in keep:
+            save_arrays(folder / f"state-{start}.npz", flat_state(float32_state(program.state())))
+        staged = program.stage([task.batch(step) for step in range(start, end)])
+        for seen in program.unstage(staged):
+            batches.update(fingerprint(named(seen)).encode())
+            masks.update(fingerprint(named_masks(seen)).encode())
+        losses += program.train(staged, end - start).losses
+        progress(step=end, steps=steps, loss=losses[-1])
+        if not math.isfinite(losses[-1]):
+            break
+        if end in evaluate:
+            for split, (inputs, targets) in splits.items():
+                found = metrics(names, program.predict(inputs)[0], targets, encoding, threshold)
+                rows += [{"step": end, "split": split, "metric": name, "value": value} for name, value in found.items()]
+    save_arrays(folder / "final.npz", flat_state(program.state()))
+    bad = next((step for step, loss in enumerate(losses) if not math.isfinite(loss)), None)
+    return {
+        "losses": losses,
+        "metrics": rows,
+        "stopped": bad,
+        "fingerprints": {"batches": batches.hexdigest()[:16], "masks": masks.hexdigest()[:16] if task.dropouts else ""},
+    }
+
+
+def forced_pass(
+    program: Program, task: Task, *, steps: Sequence[int], states: Path, folder: Path, progress: Callable[..., None]
+) -> None:
+    """Each step from the reference's state: outputs, gradients and the update, saved in `folder` as `forced-<step>.npz`.
+
+    Args:
+        program: its own state is replaced.
+        task: its data.
+        steps: which.
+        states: folder with the reference's `state-<step>.npz`.
+        folder: where the tensors go.
+        progress: told (step) now and then.
+    """
+    for step in steps:
+        arrays = load_arrays(states / f"state-{step}.npz")
+        save_arrays(folder / f"forced-{step}.npz", forced_step(program, task.batch(step), arrays))
+        progress(forced=step)
+
+
+def forced_step(program: Program, batch: Batch, arrays: Arrays) -> Arrays:
+    """All tensors of one step from one state, by name: `loss`, `outputs/...`, `gradients/...`, `updates/...`."""
+    state = nested_state(arrays)
+    program.load(state)
+    probe = program.probe(batch)
+    trace = program.train(program.stage([batch]), 1)
+    after = program.state()
+    tensors: Arrays = {"loss/probe": numpy.float64(probe.loss), "loss/step": numpy.float64(trace.losses[0])}
+    groups = {"outputs": probe.outputs, "gradients": probe.gradients, "output_gradients": probe.output_gradients}
+    for group, found in groups.items():
+        tensors.update({f"{group}/{name}": array for name, array in found.items()})
+    tensors["output_gradients/input"] = probe.input_gradient
+    for name, array in after.parameters.items():
+        tensors[f"updates/{name}"] = numpy.asarray(array, numpy.float64) - state.parameters[name]
+    return tensors

@@ -1,0 +1,148 @@
+"""One arm in its own process: what it can be asked, one method a command."""
+
+from __future__ import annotations
+
+import platform
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence
+
+import numpy
+
+from .. import spec as specs
+from ..interface import load_arrays, missing, nested_state, state_fingerprint
+from ..registry import load
+from .channel import Channel
+from .machine import peak_memory
+from .numeric import forced_pass, free_pass
+from .task import Task
+from .timing import block, start
+
+
+class Session:
+    """The state of a worker between commands."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.adapter: Any = None
+        self.program: Any = None
+        self.staged: Any = None
+
+    def open(self, backend: str) -> Dict[str, Any]:
+        """Import an adapter, and with it its framework.
+
+        Raises:
+            TypeError: the adapter does not fulfil the contract.
+        """
+        began = time.perf_counter()
+        self.adapter = load(backend)
+        seconds = time.perf_counter() - began
+        lacks = missing(self.adapter)
+        if lacks:
+            raise TypeError(f"the adapter backends.{backend} does not fulfil the contract: {'; '.join(lacks)}")
+        return {
+            "import": seconds,
+            "memory": peak_memory(),
+            "python": platform.python_version(),
+            "forms": dict(self.adapter.FORMS),
+        }
+
+    def build(self, spec: Mapping[str, Any], dtype: str, device: str, mode: str, data: str, state: str) -> Dict[str, Any]:
+        """Build the program, or say why not.
+
+        Args:
+            spec: a ProgramSpec as JSON.
+            dtype, device, mode: see the contract.
+            data: path of the run's data.
+            state: path of the first state.
+        """
+        program_spec = specs.decode(spec)
+        reasons = self.adapter.supports(program_spec, dtype, device, mode)
+        if reasons:
+            return {"unsupported": reasons, "versions": self.adapter.versions()}
+        self.spec, self.task = program_spec, Task(Path(data), program_spec)
+        self.state = nested_state(load_arrays(Path(state)))
+        began = time.perf_counter()
+        self.program = self.adapter.Program(program_spec, dtype, device, mode)
+        self.program.load(self.state)
+        seconds = time.perf_counter() - began
+        return {"build": seconds, "weights": state_fingerprint(self.program.state()), "versions": self.adapter.versions()}
+
+    def free(
+        self, steps: int, evaluate: Sequence[int], keep: Sequence[int], names: Sequence[str], threshold: float, folder: str
+    ) -> Dict[str, Any]:
+        """The free pass; see harness.worker.numeric."""
+        self.program.load(self.state)
+        return free_pass(
+            self.program,
+            self.task,
+            steps=steps,
+            evaluate=evaluate,
+            keep=keep,
+            names=names,
+            threshold=threshold,
+            encoding=self.spec.targets,
+            folder=Path(folder),
+            progress=self.channel.progress,
+        )
+
+    def forced(self, steps: Sequence[int], states: str, folder: str) -> Dict[str, Any]:
+        """The forced pass; see harness.worker.numeric."""
+        forced_pass(
+            self.program, self.task, steps=steps, states=Path(states), folder=Path(folder), progress=self.channel.progress
+        )
+        return {}
+
+    def start(self, native_dropout: bool) -> Dict[str, Any]:
+        """Everything up to the first timed block; see harness.worker.timing."""
+        self.staged, found = start(self.program, self.task, self.state, native_dropout)
+        return found
+
+    def block(self, steps: int, discard: int) -> List[int]:
+        """One timed block."""
+        return block(self.program, self.staged, steps, discard)
+
+    def memory(self) -> Dict[str, Any]:
+        """Peak memory so far, MiB."""
+        return {"peak": peak_memory()}
+
+
+COMMANDS = ("open", "build", "free", "forced", "start", "block", "memory")
+
+
+def serve(channel: Channel) -> None:
+    """Answer requests until the parent closes its end."""
+    # overflow of exp(-x) in a sigmoid and divisions by zero are results here, not accidents
+    numpy.seterr(all="ignore")
+    session = Session(channel)
+    for request in channel:
+        command, arguments = request["command"], request["arguments"]
+        try:
+            if command not in COMMANDS:
+                raise ValueError(f"unknown command {command!r}")
+            channel.send(result=getattr(session, command)(**arguments))
+        except MemoryError as problem:
+            channel.send(error=str(problem) or "out of memory", status="out of memory")
+        except Exception as problem:
+            log_traceback()
+            channel.send(error=describe(problem), status=status(problem))
+
+
+def status(problem: Exception) -> str:
+    """What an arm's row says of an error. Frameworks have their own classes for memory that cannot be had."""
+    text = f"{type(problem).__name__} {problem}".lower()
+    exhausted = any(word in text for word in ("outofmemory", "out of memory", "resourceexhausted", "resource_exhausted", "can't allocate"))
+    return "out of memory" if exhausted else "failed"
+
+
+def describe(problem: Exception) -> str:
+    """An error in one line."""
+    lines: List[str] = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0] if lines else ''}"[:500]
+
+
+def log_traceback() -> None:
+    """The whole story goes to the log."""
+    import traceback
+
+    traceback.print_exc()
