@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from harness.interface import Arrays
-from harness.spec import Activation, Node
+from harness.spec import Node
 
 
 def outputs(
@@ -36,7 +36,9 @@ def outputs(
 def apply(node: Node, parameters: Arrays, x: Any, masks: Mapping[str, Any]) -> Any:
     """One node."""
     layer: Any = node.layer
-    return ACTIVATIONS[layer.activation.type](x) if isinstance(layer, Activation) else LAYERS[layer.type](node, parameters, x, masks)
+    if layer.type == "activation":
+        return ACTIVATIONS[layer.activation.type](x)
+    return LAYERS[layer.type](node, parameters, x, masks)
 
 
 def dense(node: Node, parameters: Arrays, x: Any, masks: Mapping[str, Any]) -> Any:
@@ -79,7 +81,7 @@ def cross_entropy(z: Any, y: Any) -> Any:
     return optax.softmax_cross_entropy(z, y)
 
 
-LAYERS: Dict[str, Callable[[Node, Arrays, Any, Mapping[str, Any]], Any]] = {"dense": dense, "flatten": flatten, "dropout": dropout}
+LAYERS: Dict[str, Callable[..., Any]] = {"dense": dense, "flatten": flatten, "dropout": dropout}
 ACTIVATIONS: Dict[str, Callable[[Any], Any]] = {
     "linear": lambda x: x,
     "step": lambda x: jnp.heaviside(x, 0),

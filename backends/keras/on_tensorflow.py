@@ -10,6 +10,11 @@ import tensorflow as tf
 
 from .model import Net
 
+#: dtype of targets that are classes
+CLASSES = "int64"
+#: a loss as a Python float
+read = float
+
 
 def configure(dtype: str) -> None:
     """Full precision."""

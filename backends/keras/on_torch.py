@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 
 from .model import Net
+
+#: dtype of targets that are classes
+CLASSES = "int64"
+#: a loss as a Python float
+read = methodcaller("item")
 
 
 def configure(dtype: str) -> None:

@@ -48,14 +48,14 @@ class Program:
         engine.configure(dtype)
         keras.config.set_floatx(dtype)
         keras.utils.set_random_seed(0)
-        self.spec, self.dtype, self.device = spec, dtype, device
-        with keras.device(f"{device}:0"):
+        self.spec, self.dtype, self.device = spec, dtype, "gpu:0" if device == "gpu" else "cpu"
+        with keras.device(self.device):
             self.net = Net(spec)
             variables = self.net.native.trainable_variables
             self.optimizer = OPTIMIZERS[spec.optimizer.type](spec.optimizer)
             self.optimizer.build(variables)
-            loss = LOSSES[spec.loss.type](spec.targets, dtype)
-            self.engine: Any = engine.Engine(self.net, loss, self.optimizer)
+            terms = LOSSES[spec.loss.type]
+            self.engine: Any = engine.Engine(self.net, lambda y, z: ops.mean(terms(y, z)), self.optimizer)
         self.names = [parameter.name for parameter in spec.parameters]
         self.parameters, self.slots = dict(zip(self.names, variables)), {
             slot: dict(zip(self.names, found)) for slot, found in slots(spec.optimizer, self.optimizer).items()
@@ -64,26 +64,26 @@ class Program:
 
     def load(self, state: State) -> None:
         """Take a state in; see the contract."""
-        pairs = [(self.parameters, state.parameters), *((self.slots[slot], arrays) for slot, arrays in state.slots.items())]
-        with keras.device(f"{self.device}:0"):
-            for variables, arrays in pairs:
+        pairs = [(self.parameters, state.parameters), *((self.slots[slot], given) for slot, given in state.slots.items())]
+        with keras.device(self.device):
+            for variables, given in pairs:
                 for name, variable in variables.items():
-                    variable.assign(numpy.array(arrays[name], self.dtype))
+                    variable.assign(numpy.array(given[name], self.dtype))
             self.optimizer.iterations.assign(state.step)
 
     def state(self) -> State:
         """The present state, copied."""
-        slots = {slot: read(variables) for slot, variables in self.slots.items()}
-        return State(read(self.parameters), slots, int(array(self.optimizer.iterations)))
+        slots = {slot: arrays(variables) for slot, variables in self.slots.items()}
+        return State(arrays(self.parameters), slots, int(array(self.optimizer.iterations)))
 
     def stage(self, batches: Sequence[Batch]) -> List[Batch]:
         """Tensors on the device."""
-        with keras.device(f"{self.device}:0"):
+        with keras.device(self.device):
             return [convert(batch, self.tensor) for batch in numpy_batches(batches, self.dtype)]
 
     def tensor(self, value: Any) -> Any:
-        """An array on the device; classes as int32, which every engine has."""
-        return ops.convert_to_tensor(value, dtype="int32" if value.dtype.kind == "i" else self.dtype)
+        """An array on the device."""
+        return ops.convert_to_tensor(value, dtype=engine.CLASSES if value.dtype.kind == "i" else self.dtype)
 
     def unstage(self, staged: List[Batch]) -> List[Batch]:
         """Read back."""
@@ -97,7 +97,7 @@ class Program:
     def compile(self, staged: List[Batch]) -> Dict[str, float]:
         """What the engine can do with the first batch; see the contract."""
         kept, seeds = self.state(), [array(seed) for seed in self.seeds]
-        with keras.device(f"{self.device}:0"):
+        with keras.device(self.device):
             stages: Dict[str, float] = self.engine.compile(self.arguments(staged[0]))
             for seed, value in zip(self.seeds, seeds):
                 seed.assign(value)
@@ -106,8 +106,8 @@ class Program:
 
     def train(self, staged: List[Batch], steps: int, read_every: int = 1) -> Trace:
         """Call the engine's step; see the contract."""
-        clock, losses = time.perf_counter_ns, []
-        with keras.device(f"{self.device}:0"):
+        clock, read, losses = time.perf_counter_ns, engine.read, []
+        with keras.device(self.device):
             every = [self.arguments(batch) for batch in staged]
             calls = cycle([(self.engine.call(arguments), arguments) for arguments in every])
             self.engine.begin()
@@ -115,7 +115,7 @@ class Program:
             for index, (step, arguments) in zip(range(1, steps + 1), calls):
                 loss = step(*arguments)
                 if index % read_every == 0:
-                    losses.append(float(loss))
+                    losses.append(read(loss))
                     stamps.append(clock())
             self.engine.end()
         return Trace(losses, stamps)
@@ -125,19 +125,19 @@ class Program:
         masks, nodes, rows = masked(self.spec, batch.masks), self.spec.nodes, len(batch.inputs)
         taps = [numpy.zeros((rows, *node.output_shape)) for node in nodes]
         native = numpy_batches([Batch(batch.inputs, batch.targets)], self.dtype)[0]
-        with keras.device(f"{self.device}:0"):
+        with keras.device(self.device):
             inputs = [self.tensor(numpy.array(value, self.dtype)) for value in (native.inputs, *masks.values(), *taps)]
             loss, outputs, gradients = self.engine.probe(self.tensor(native.targets), inputs)
         values, count = [array(gradient) for gradient in gradients], len(self.names)
         at_outputs = {node.name: value for node, value in zip(nodes, values[count + 1 + len(masks) :])}
         return Probe(
-            float(loss), {node.name: array(outputs[node.name]) for node in nodes},
+            engine.read(loss), {node.name: array(outputs[node.name]) for node in nodes},
             dict(zip(self.names, values)), at_outputs, values[count],
         )  # fmt: skip
 
     def predict(self, staged: List[Batch]) -> List[Any]:
         """Outputs in inference mode; see the contract."""
-        with keras.device(f"{self.device}:0"):
+        with keras.device(self.device):
             outputs = [self.engine.infer(batch.inputs) for batch in staged]
         return [array(output) for output in outputs]
 
@@ -147,7 +147,7 @@ def array(tensor: Any) -> Any:
     return numpy.array(ops.convert_to_numpy(tensor))
 
 
-def read(variables: Dict[str, Any]) -> Dict[str, Any]:
+def arrays(variables: Dict[str, Any]) -> Dict[str, Any]:
     """Variables as arrays."""
     return {name: array(variable) for name, variable in variables.items()}
 

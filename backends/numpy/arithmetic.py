@@ -11,31 +11,14 @@ from typing import Any, Callable
 import numpy
 
 #: functions whose results are rounded; every other one of numpy's is exact and left alone
-ROUNDED = frozenset({"add", "subtract", "multiply", "divide", "exp", "log", "log1p", "tanh", "sqrt", "square", "reciprocal"})
+ROUNDED = frozenset({"add", "subtract", "multiply", "divide", "exp", "log", "log1p", "tanh", "sqrt", "power", "reciprocal"})
 
 
 def arithmetic(mode: str) -> Any:
-    """The namespace of a mode: numpy for "", a `Replica` for "replica-N", sequential sums for "sequential"."""
-    if mode.startswith("replica-"):
-        return Replica(int(mode[len("replica-") :]))
-    if mode == "sequential":
-        return Sequential()
-    return numpy
-
-
-class Sequential:
-    """numpy with every contraction summed from left to right: the least accurate order in use."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(numpy, name)
-
-    def dot(self, a: Any, b: Any, out: Any = None) -> Any:
-        """a @ b, one term after the other."""
-        total = numpy.zeros(a.shape[:-1] + b.shape[1:], a.dtype)
-        left, right = numpy.moveaxis(a, -1, 0), b
-        for column, row in zip(left, right):
-            total += numpy.multiply.outer(column, row)
-        return deliver(total, out)
+    """The namespace of a mode: numpy for "", a `Replica` for "replica-N", one with sequential sums for "sequential-N"."""
+    kind, _, seed = mode.partition("-")
+    replicas = {"replica": Replica, "sequential": SequentialReplica}
+    return replicas[kind](int(seed)) if kind in replicas else numpy
 
 
 class Replica:
@@ -68,14 +51,34 @@ class Replica:
         return kind.type(result + change)
 
     def dot(self, a: Any, b: Any, out: Any = None) -> Any:
-        """a @ b, its terms in a random order, in up to three parts."""
+        """a @ b, its terms in a random order."""
         order = self.random.permutation(a.shape[-1])
-        cuts = numpy.sort(self.random.integers(0, len(order) + 1, 2))
-        parts = [part for part in numpy.split(order, cuts) if len(part)]
+        return deliver(self.disturb(numpy.asarray(self.contract(a[..., order], b[order]))), out)
+
+    def contract(self, a: Any, b: Any) -> Any:
+        """a @ b in up to three parts."""
+        cuts = numpy.sort(self.random.integers(0, len(b) + 1, 2))
         total: Any = 0
-        for part in parts:
-            total = total + numpy.dot(a[..., part], b[part])
-        return deliver(self.disturb(numpy.asarray(total)), out)
+        for start, stop in zip([0, *cuts], [*cuts, len(b)]):
+            if stop > start:
+                total = total + numpy.dot(a[..., start:stop], b[start:stop])
+        return total
+
+
+class SequentialReplica(Replica):
+    """A replica whose sums add one term after the other, as XLA's reductions on a CPU do: the least accurate order in use."""
+
+    def contract(self, a: Any, b: Any) -> Any:
+        """a @ b, one term after the other, some at a time to bound the memory."""
+        left = numpy.moveaxis(a, -1, 0)
+        width = max(1, (1 << 22) // max(1, left[0].size * b[0].size))
+        total = numpy.zeros((1, *left.shape[1:], *b.shape[1:]), b.dtype)
+        for start in range(0, len(b), width):
+            part = slice(start, start + width)
+            factors = left[part].reshape(*left[part].shape, *[1] * (b.ndim - 1))
+            terms = factors * b[part].reshape(len(b[part]), *[1] * (left.ndim - 1), *b.shape[1:])
+            total = numpy.add.reduce(numpy.concatenate([total, terms]), axis=0, keepdims=True)
+        return total[0]
 
 
 def deliver(total: Any, out: Any) -> Any:

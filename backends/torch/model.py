@@ -12,8 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.interface import Arrays
-from harness.spec import Activation, Node, ProgramSpec
+from harness.spec import Node, ProgramSpec
 
 
 class Net(nn.Module):
@@ -31,7 +30,7 @@ class Net(nn.Module):
     def function(self, node: Node) -> Callable[[Any], Any]:
         """What a node computes."""
         layer: Any = node.layer
-        return ACTIVATIONS[layer.activation.type] if isinstance(layer, Activation) else LAYERS[layer.type](self, node)
+        return ACTIVATIONS[layer.activation.type] if layer.type == "activation" else LAYERS[layer.type](self, node)
 
     def forward(self, x: Any, *masks: Any) -> Any:
         """What the loss reads. Without masks, dropout is torch's own."""

@@ -13,9 +13,12 @@ import numpy
 import torch
 
 from harness.interface import Arrays, Batch, Probe, State, Trace, masked, missing_device, numpy_batches, unsupported
-from harness.spec import SGD, Adam, AdamW, Dropout, ProgramSpec, RMSprop, active_slots
+from harness.spec import SGD, AdamW, Dropout, ProgramSpec, RMSprop, active_slots
 
 from .model import ACTIVATIONS, LAYERS, LOSSES, Net
+
+torch.set_float32_matmul_precision("highest")  # else GPUs may multiply float32 in less
+torch.backends.cudnn.allow_tf32 = False
 
 #: torch computes every canonical form
 FORMS: Dict[str, str] = {}
@@ -81,8 +84,6 @@ class Program:
     """A module, its loss and its optimizer. In mode compile forward and loss are compiled, and so is their backward."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(0)  # of torch's own dropout
         self.spec, self.dtype, self.mode = spec, dtype, mode
         self.device = torch.device(gpu() if device == "gpu" else "cpu")
@@ -102,7 +103,8 @@ class Program:
         self.loss_of = torch.compile(loss_of, fullgraph=True, dynamic=False) if mode == "compile" else loss_of
 
     def native(self, array: Any) -> Any:
-        """A canonical array as a tensor of its own, in torch's layout."""
+        """A canonical array as a tensor of its own, in torch's layout. Contiguous: on the CPU, fused optimizers ignore strides,
+        and silently pair the wrong numbers of a parameter and its slots."""
         return torch.tensor(numpy.array(array.T, order="C"), dtype=getattr(torch, self.dtype), device=self.device)
 
     def load(self, state: State) -> None:
@@ -118,9 +120,12 @@ class Program:
 
     def state(self) -> State:
         """The present state, copied."""
-        kept = self.optimizer.state
-        slots = {slot: {name: canonical(kept[t][own]) for name, t in self.net.tensors.items()} for slot, own in self.slots.items()}
-        return State({name: canonical(tensor) for name, tensor in self.net.tensors.items()}, slots, self.steps)
+        tensors, kept = self.net.tensors, self.optimizer.state
+        slots = {
+            slot: {name: canonical(kept[tensor][own]) for name, tensor in tensors.items()} for slot, own in self.slots.items()
+        }
+        steps = int(kept[self.parameters[0]].get("step", self.steps))  # SGD counts none
+        return State({name: canonical(tensor) for name, tensor in tensors.items()}, slots, steps)
 
     def stage(self, batches: Sequence[Batch]) -> Staged:
         """`(inputs, targets, *masks)` as tensors on the device."""
@@ -140,7 +145,7 @@ class Program:
         if self.mode != "compile":
             return {}
         start = time.perf_counter()
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             for batch in {tuple(tensor.shape for tensor in batch): batch for batch in staged}.values():
                 torch.autograd.grad(self.loss_of(*batch), self.parameters)
         self.synchronize()

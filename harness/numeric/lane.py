@@ -14,7 +14,7 @@ from ..interface import load_arrays
 from ..pool import Crew, Worker
 from ..registry import Arm
 from ..spec import ProgramSpec, encode, relevant_forms
-from .agreement import compare, conclusion, errors, floors, limit
+from .agreement import compare, conclusion, errors, floors
 from .trajectory import Trajectory
 
 REFERENCE = Arm("numpy")
@@ -48,7 +48,6 @@ class Reference:
     outcome: Outcome
     steps: list[int] = field(default_factory=list)
     floors: dict[int, Any] = field(default_factory=dict)
-    limit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,20 +109,21 @@ class Lane:
         return found
 
     def measure_floor(self, worker: Worker, found: Reference, spec: ProgramSpec) -> None:
-        """Replicas of the reference in the arms' number format, each with roundings of its own, and one with sequential sums."""
-        modes = [f"replica-{number}" for number in range(1, self.trajectory.replicas + 1)]
+        """Replicas of the reference in the arms' number format, each with roundings of its own, a quarter of them with sequential
+        sums."""
+        count = self.trajectory.replicas
+        modes = [f"replica-{number}" for number in range(count)] + [f"sequential-{number}" for number in range(count // 4)]
         measured: dict[int, list[dict[str, float]]] = {step: [] for step in found.steps}
         folder = found.folder / "replica"
         folder.mkdir()
-        for mode in [*modes, "sequential"]:
+        for mode in modes:
             self.build(worker, spec, self.dtype, mode)
             worker.ask("forced", steps=found.steps, states=str(found.folder), folder=str(folder))
             for step in found.steps:
                 path = folder / f"forced-{step}.npz"
                 measured[step].append(errors(load_arrays(path), load_arrays(found.folder / path.name)))
                 path.unlink()
-        found.floors = {step: floors(replicas) for step, replicas in measured.items()}
-        found.limit = limit([replicas[:-1] for replicas in measured.values()])
+        found.floors = {step: floors(replicas[:count], replicas[count:], self.dtype) for step, replicas in measured.items()}
 
     def run(self, arm: Arm) -> Outcome:
         """One arm: free pass, forced pass, comparison.
@@ -142,14 +142,14 @@ class Lane:
         for step in reference.steps:
             outcome.agreement += self.rows(reference, folder, step)
             (folder / f"forced-{step}.npz").unlink()
-        outcome.facts.update(conclusion(outcome.agreement), forms=forms, limit=reference.limit)
+        outcome.facts.update(conclusion(outcome.agreement), forms=forms)
         self.check_same_data(outcome, reference)
         return outcome
 
     def rows(self, reference: Reference, folder: Path, step: int) -> list[dict[str, Any]]:
         """The comparison of one forced step."""
         name = f"forced-{step}.npz"
-        return compare(step, load_arrays(folder / name), load_arrays(reference.folder / name), reference.floors[step], reference.limit)
+        return compare(step, load_arrays(folder / name), load_arrays(reference.folder / name), reference.floors[step])
 
     def free_pass(
         self, worker: Worker, arm: Arm, name: str, spec: ProgramSpec, dtype: str, folder: Path, keep: Sequence[int]

@@ -29,7 +29,7 @@ def name(raw: object, trail: Trail) -> list[Finding]:
 
 def arms(raw: object, trail: Trail) -> list[Finding]:
     """How an arm is written; whether there is such a backend is the registry's to say."""
-    hint = 'an arm is backend[:mode][@environment], e.g. "torch:compile" or "jax@0.10.1"'
+    hint = 'an arm is backend[:mode][@environment], e.g. "torch:compile"'
     return [
         Finding((*trail, index), "arm", f"{shown(arm)} is not an arm", hint)
         for index, arm in enumerate(raw if isinstance(raw, list | tuple) else ())

@@ -1,0 +1,110 @@
+"""`harness list`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console, options
+from .console import words
+
+Rows = list[dict[str, Any]]
+
+
+def first_line(cls: type) -> str:
+    """The first sentence of a docstring."""
+    return (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+
+
+def experiments(results: Path) -> Rows:
+    """Experiment files, with their descriptions."""
+    import tomllib
+
+    found = []
+    for path in sorted(Path("experiments").glob("*.toml")):
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            tree = {"description": f"cannot be read: {problem}"}
+        found.append({"experiment": path.as_posix(), "about": tree.get("description", "")})
+    return found
+
+
+def runs(results: Path) -> Rows:
+    """Saved runs, newest first."""
+    from ..records.runs import manifest, run_folders
+
+    found = []
+    for folder in reversed(run_folders(results)):
+        facts = manifest(folder)
+        state = "interrupted" if facts.get("interrupted") else "complete" if facts else "incomplete"
+        arms = ", ".join(arm for arm in facts.get("arms", []) if not arm.startswith("reference"))
+        found.append({"run": folder.name, "state": state, "dtype": facts.get("dtype"), "arms": arms})
+    return found
+
+
+def references(results: Path) -> Rows:
+    """Committed references."""
+    return [{"reference": path.parent.name} for path in sorted((results / "reference").glob("*/manifest.json"))]
+
+
+def arms(results: Path) -> Rows:
+    """What can be compared here."""
+    from ..registry import Arm, backends, not_installed
+
+    found = []
+    for backend in backends().values():
+        for mode in backend.modes:
+            arm = Arm(backend.name, mode)
+            lacking = not_installed(arm)
+            found.append({"arm": arm.name, "here": "no: " + ", ".join(lacking) if lacking else "yes", "about": backend.title})
+    return found
+
+
+def environments(results: Path) -> Rows:
+    """Environment files, for arms with @."""
+    from ..registry import environments as known
+
+    return [{"environment": name, "file": path.name} for name, path in known().items()]
+
+
+def of_family(name: str) -> Callable[[Path], Rows]:
+    """The things of one family that an experiment can name."""
+
+    def found(results: Path) -> Rows:
+        from .. import spec
+
+        base = getattr(spec, name)
+        return [{"type": kind, "about": first_line(cls)} for kind, cls in spec.family(base).items()]
+
+    return found
+
+
+LISTS: dict[str, Callable[[Path], Rows]] = {
+    "experiments": experiments, "runs": runs, "references": references, "arms": arms, "environments": environments,
+    "layers": of_family("Layer"), "activations": of_family("ActivationFunction"), "losses": of_family("Loss"),
+    "optimizers": of_family("Optimizer"), "initializers": of_family("Initializer"), "datasets": of_family("Data"),
+}  # fmt: skip
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(list(LISTS)), required=False)
+@options.results
+@options.as_json
+def command(what: str | None, results: Path, as_json: bool) -> None:
+    """List what there is: experiments and arms, or one of the other lists by name."""
+    chosen = [what] if what else ["experiments", "arms"]
+    found = {name: LISTS[name](results) for name in chosen}
+    if as_json:
+        console.document({"schema": "harness.list/1", **found})
+        return
+    for name, rows in found.items():
+        if rows:
+            console.table(name if len(chosen) > 1 else "", rows, dict.fromkeys(rows[0], words))
+        else:
+            console.notice(f"no {name}")
+    if what is None:
+        console.notice(f"more: harness list {'|'.join(name for name in LISTS if name not in chosen)}")

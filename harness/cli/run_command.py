@@ -1,0 +1,72 @@
+"""`harness run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import options
+from .console import Progress, notice
+
+DEFAULT = Path("experiments/digits-mlp.toml")
+
+
+@click.command("run")
+@click.argument("experiment", type=click.Path(path_type=Path), required=False)
+@options.arms
+@options.changes
+@options.timings
+@options.results
+@options.as_json
+@options.quiet
+def command(
+    experiment: Path | None,
+    arms: tuple[str, ...],
+    sets: tuple[str, ...],
+    dtype: str | None,
+    device: str | None,
+    seed: int | None,
+    threads: int | None,
+    timings: bool,
+    results: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run an experiment through all its frameworks, save what was found and show it.
+
+    EXPERIMENT is a TOML file; experiments/digits-mlp.toml when not given. Every framework runs in a process of its own, from the
+    same weights, with the same batches and dropout masks, and is held against a NumPy reference in float64.
+
+    \b
+    Examples:
+      python -m harness run experiments/xor.toml
+      python -m harness run experiments/xor.toml --dtype float64 --arm numpy,torch
+      python -m harness run --set train.epochs=2 --arm torch --arm torch:compile
+
+    \b
+    Exit codes: 0 all agree, 1 something differs, 2 nothing was run, 3 an arm failed or is missing, 130 interrupted.
+    """
+    from ..execution.run import run
+    from .show import show_run
+
+    named = options.split_arms(arms)
+    with Progress(quiet) as progress:
+        found = run(
+            experiment or DEFAULT,
+            arms=named,
+            changes=options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads),
+            results=results,
+            timings=timings,
+            progress=progress,
+        )
+    show_run(found, as_json)
+    missing = [record for record in found.arms if record.status == "missing"]
+    if missing:
+        notice(f"not run: {'; '.join(f'{record.arm}: {record.reason}' for record in missing)}")
+    if found.manifest.get("unsaved"):
+        notice(f"not saved: {found.manifest['unsaved']} ({found.folder})")
+    else:
+        notice(f"saved {found.folder}")
+    sys.exit(3 if named and missing and found.exit_code in (0, 1) else found.exit_code)

@@ -1,0 +1,144 @@
+"""A run on the screen: verdict in words, then the tables of agreement, losses, gradients, timings and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..tables import Run
+from . import console
+from .console import fixed, number, result, words
+
+error = number(2)
+
+
+def show_run(run: Run, as_json: bool) -> None:
+    """Everything about one run."""
+    if as_json:
+        console.document(as_document(run))
+        return
+    head(run)
+    summary(run)
+    losses(run)
+    gradients(run)
+    timings(run)
+    result(verdict(run))
+    for note in run.manifest.get("notes", []):
+        result(f"Note: {note}.")
+
+
+def as_document(run: Run) -> dict[str, Any]:
+    """A run as one JSON document; its keys are a public interface."""
+    return {
+        "schema": "harness.run/1",
+        "manifest": run.manifest,
+        "exit_code": run.exit_code,
+        "arms": [{"arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts} for record in run.arms],
+        **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "timings", "memory")},
+    }
+
+
+def rows(frame: Any) -> list[dict[str, Any]]:
+    """A DataFrame as rows."""
+    found: list[dict[str, Any]] = frame.astype(object).to_dict("records")
+    return found
+
+
+def head(run: Run) -> None:
+    """What was run, in one line."""
+    facts = run.manifest
+    if not facts:
+        result(f"{run.folder.name}: this run did not end; what was saved of it:")
+        return
+    result(f"{facts['experiment']}: {facts['description']}" if facts.get("description") else facts["experiment"])
+    result(
+        f"{facts['parameters']:,} parameters, {facts['rows']:,} training rows, batches of {facts['batch_size']}, {facts['steps']:,} steps, "
+        f"{facts['dtype']}, {facts['device']}, {facts['threads']} thread{'s' if facts['threads'] > 1 else ''}, seed {facts['seed']}"
+    )
+    result()
+
+
+def summary(run: Run) -> None:
+    """Do they agree?"""
+    found = rows(run.summary)
+    reasons = {record.arm: record.reason for record in run.arms}
+    for row in found:
+        row["reason"] = reasons[row["arm"]]
+    columns: Mapping[str, console.Format] = {
+        "arm": words, "verdict": words, "form": words, "first_difference": words, "gradient_error": error, "floor_ratio": error,
+        "final_loss": number(6), "metric": number(4), "reason": words,
+    }  # fmt: skip
+    names = {"gradient_error": "largest gradient error", "floor_ratio": "x floor", "metric": run.metric_name}
+    console.table("Agreement with the float64 reference", found, columns, names)
+
+
+def losses(run: Run) -> None:
+    """Loss at chosen steps: the reference, and how far each arm is from it."""
+    table = run.losses
+    if table.empty:
+        return
+    steps = sorted(set(run.agreement["step"])) if len(run.agreement) else [0]
+    found = []
+    for arm in dict.fromkeys(table["arm"]):
+        part = table[table["arm"] == arm].set_index("step")
+        if arm.startswith("reference"):
+            found.insert(0, {"arm": arm, **{f"step {step}": number(6)(float(part["loss"][step])) for step in steps if step in part.index}})
+        else:
+            found.append({"arm": arm, **{f"step {step}": error(float(part["gap"][step])) for step in steps if step in part.index}})
+    columns: dict[str, console.Format] = {"arm": words, **{f"step {step}": text_number for step in steps}}
+    console.table("Loss of the reference, and each arm's relative distance from it (training freely)", found, columns)
+
+
+def text_number(value: Any) -> str:
+    """A number that is text already, set to the right."""
+    return words(value)
+
+
+def gradients(run: Run) -> None:
+    """Largest gradient error of each parameter over the forced steps, with the floor."""
+    table = run.gradients
+    arms = [record.arm for record in run.arms if record.agreement]
+    if table.empty or not arms:
+        return
+    worst = table.pivot_table(index="tensor", columns="arm", values="error", aggfunc="max", sort=False)
+    floor = table[table["arm"] == arms[0]].groupby("tensor", sort=False)["floor"].max()
+    found = [{"tensor": tensor, "floor": float(floor[tensor]), **{arm: float(worst[arm][tensor]) for arm in arms}} for tensor in floor.index]
+    columns: dict[str, console.Format] = {"tensor": words, "floor": error, **dict.fromkeys(arms, error)}
+    console.table("Gradients: largest relative error over the forced steps, beside what rounding alone does", found, columns)
+
+
+def timings(run: Run) -> None:
+    """What does each cost?"""
+    table = run.timings.merge(run.memory, on="arm", how="left")
+    found = rows(table)
+    for row in found:
+        row["variant"] = "" if row["variant"] == "plain" else row["variant"]
+        row["first_step_ms"] = 1e3 * row["first_step_s"]
+    columns: Mapping[str, console.Format] = {
+        "arm": words, "variant": words, "import_s": fixed(2), "build_s": fixed(3), "compile_s": fixed(2), "first_step_ms": fixed(2),
+        "step_us": fixed(1), "ratio": fixed(2), "after_import_mib": fixed(0), "peak_mib": fixed(0),
+    }  # fmt: skip
+    names = {"variant": "dropout", "ratio": f"/ {run.base}", "after_import_mib": "MiB after import", "peak_mib": "MiB peak"}
+    console.table("Timings and memory (indicative: medians of interleaved blocks, one process an arm)", found, columns, names)
+    if found and all(row["peak_mib"] is None for row in found):
+        result("Memory is not measured on this system.")
+
+
+def verdict(run: Run) -> str:
+    """The whole run in a sentence."""
+    judged = [record for record in run.arms if record.facts.get("verdict")]
+    differing = [record for record in judged if record.facts["verdict"] == "differs"]
+    failed = [record for record in run.arms if record.status not in ("ok", "unsupported", "missing")]
+    if differing:
+        first = differing[0].facts["first"]
+        where = f"step {first['step']}, {first['kind']} of {first['tensor']}"
+        text = f"{', '.join(record.arm for record in differing)} of {len(judged)} arms: numbers that rounding does not explain, first at {where}."
+    elif judged:
+        worst = max(judged, key=lambda record: record.facts["largest_ratio"])
+        text = (
+            f"{len(judged)} of {len(run.arms)} arms agree with the reference: the largest error of any tensor is "
+            f"{worst.facts['largest_ratio']:.1f} times the rounding floor ({worst.arm})."
+        )
+    else:
+        text = "No arm could be judged."
+    return f"{text} {len(failed)} failed: {', '.join(f'{r.arm} ({r.status})' for r in failed)}." if failed else text

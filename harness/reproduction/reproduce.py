@@ -1,0 +1,110 @@
+"""Run a committed reference again and judge it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..execution.run import run
+from ..tables import Run
+from . import cells
+from .judge import ABSENT, CHANGED, Cell, judge
+from .reference import Reference, arm_facts, fingerprints
+
+Progress = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of running a reference again.
+
+    Attributes:
+        reference: as committed.
+        run: as made anew.
+        cells: every committed number with its verdict.
+        versions: what changed since, first of all: `torch: torch 2.12.0 -> 2.13.0`.
+        start: fingerprints that are not the committed ones; where there are any, everything after is noise.
+    """
+
+    reference: Reference
+    run: Run
+    cells: Sequence[Cell]
+    versions: Sequence[str]
+    start: Sequence[str]
+
+    @property
+    def counts(self) -> dict[str, Counter[str]]:
+        """Table -> number of cells in each state."""
+        found = {name: Counter[str]() for name in cells.KEYS}
+        for item in self.cells:
+            found[item.table][item.state] += 1
+        return found
+
+    @property
+    def changed(self) -> list[Cell]:
+        """The cells that rounding does not explain."""
+        return [item for item in self.cells if item.state == CHANGED]
+
+    @property
+    def absent(self) -> list[str]:
+        """Arms that cannot run here, or failed."""
+        return list(dict.fromkeys(item.arm for item in self.cells if item.state == ABSENT and item.table != "timings"))
+
+    @property
+    def exit_code(self) -> int:
+        """0 it holds, 1 a number changed or a file was edited, 3 an arm failed or is missing, 130 interrupted."""
+        if self.run.manifest.get("interrupted"):
+            return 130
+        if self.changed or self.start or self.reference.edited:
+            return 1
+        return 3 if self.absent else max(self.run.exit_code, 0)
+
+    @property
+    def verdict(self) -> str:
+        """In a word or two."""
+        return {0: "holds", 1: "changed", 3: "cannot run all of it here", 130: "interrupted"}[self.exit_code]
+
+
+def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Sequence[str] = ()) -> Reproduction:
+    """Run a reference again, in a folder that is thrown away, and judge every number.
+
+    Args:
+        reference: which.
+        timings: whether times are measured too; they are reported, never judged.
+        progress: see harness.execution.run.
+        arms: only these; all committed ones when empty.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        found = run(reference.experiment, arms=arms or list(reference.manifest["arms"]), results=folder, timings=timings, progress=progress)
+        judged = judge(reference.tables, cells.committed(found), found)
+    if not timings:
+        judged = [item for item in judged if item.table != "timings"]
+    if arms:
+        wanted = set(arms) | {record.arm for record in found.records}
+        judged = [item for item in judged if item.arm in wanted]
+    return Reproduction(reference, found, judged, changed_versions(reference, found), changed_start(reference, found))
+
+
+def changed_versions(reference: Reference, found: Run) -> list[str]:
+    """What is of another version than when the reference was made."""
+    lines = []
+    for record in found.arms:
+        old, new = reference.manifest["arms"].get(record.arm, {}).get("versions", {}), arm_facts(record)["versions"]
+        changes = [f"{name} {old[name]} -> {new[name]}" for name in old if name in new and old[name] != new[name]]
+        if changes:
+            lines.append(f"{record.arm}: {', '.join(changes)}")
+    return lines
+
+
+def changed_start(reference: Reference, found: Run) -> list[str]:
+    """What the run did not start from as committed: weights, batches, masks."""
+    if not any(record.is_reference for record in found.records):
+        return []
+    old, new = reference.manifest["fingerprints"], fingerprints(found)
+    return [name for name in old if old[name] != new.get(name)]
+
+
