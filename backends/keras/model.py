@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import keras
 from keras import ops
@@ -33,22 +33,41 @@ LOSSES: Dict[str, Callable[[Any, Any], Any]] = {
     "perceptron": lambda y, z: ops.where(y * z <= 0, -y * z, ops.zeros_like(z)),
 }
 
-LAYERS: Dict[str, Callable[[Any], Any]] = {
-    "dense": lambda spec: keras.layers.Dense(spec.units, use_bias=spec.use_bias, kernel_initializer="zeros"),
-    "flatten": lambda spec: keras.layers.Flatten(),
-    "dropout": lambda spec: keras.layers.Dropout(spec.rate),
-}
 ACTIVATIONS: Dict[str, Any] = {
     "linear": "linear", "step": lambda z: ops.cast(z > 0, z.dtype), "sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu",
     "softmax": "softmax",
 }  # fmt: skip
+LAYERS: Dict[str, Callable[[Any, Any], Any]] = {
+    "dense": lambda spec, activation: keras.layers.Dense(spec.units, activation, use_bias=spec.use_bias),
+    "flatten": lambda spec, _: keras.layers.Flatten(),
+    "dropout": lambda spec, _: keras.layers.Dropout(spec.rate),
+}
 
 
-def layer(node: Node) -> Any:
-    """The Keras layer of a node. Keras names it: its names cannot hold a "/"."""
-    if isinstance(node.layer, Activation) and node.layer.activation:
-        return keras.layers.Activation(ACTIVATIONS[node.layer.activation.type])
-    return LAYERS[node.layer.type](node.layer)
+def layer(node: Node, own: Optional[Node]) -> Any:
+    """The Keras layer of a node, with an activation of its own if there is one. Keras names it: its names cannot hold a "/"."""
+    if isinstance(node.layer, Activation):
+        return keras.layers.Activation(function(node))
+    return LAYERS[node.layer.type](node.layer, function(own) if own else None)
+
+
+def function(node: Node) -> Any:
+    """What Keras calls the activation of a node."""
+    if not isinstance(node.layer, Activation) or node.layer.activation is None:
+        raise TypeError(f"{node.name} is no activation")
+    return ACTIVATIONS[node.layer.activation.type]
+
+
+class Affine(keras.layers.Layer):
+    """A dense layer up to its activation, so that the value there can be read."""
+
+    def __init__(self, dense: Any) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def call(self, x: Any) -> Any:
+        y = ops.matmul(x, self.dense.kernel)
+        return y if self.dense.bias is None else ops.add(y, self.dense.bias)
 
 
 def sgd(spec: Any) -> Any:
@@ -89,54 +108,60 @@ def slots(spec: Optimizer, optimizer: Any) -> Dict[str, List[Any]]:
 
 
 class Net:
-    """Models over the same layers, made when they are first asked for."""
+    """Models over the same layers, made when they are first asked for; `native` has to be the first."""
 
     def __init__(self, spec: ProgramSpec) -> None:
         self.spec = spec
-        self.layers = [layer(node) for node in spec.nodes]
-        self.read_node = spec.nodes[spec.loss_node].name
+        self.trained = spec.nodes[: spec.loss_node + 1]
         self.masked_nodes = [node for node in spec.nodes if node.layer.type == "dropout"]
+        #: activations that the dense layer before them computes
+        self.inside = {b.name: a.name for a, b in zip(self.trained, self.trained[1:]) if b.name.startswith(f"{a.name}/")}
+        owned = {before: node for node in spec.nodes for before in [self.inside.get(node.name)] if before}
+        self.layers = {node.name: layer(node, owned.get(node.name)) for node in spec.nodes}
 
     @cached_property
     def native(self) -> Any:
         """x -> what the loss reads."""
-        return self.chain(self.spec.loss_node)
+        x = keras.Input(self.spec.input_shape)
+        return keras.Model(x, self.chain(x, self.trained))
 
     @cached_property
     def full(self) -> Any:
         """x -> the last node's output."""
-        return self.native if self.spec.loss_node == len(self.layers) - 1 else self.chain(len(self.layers) - 1)
-
-    def chain(self, last: int) -> Any:
-        """x -> the output of one node."""
-        x = outputs = keras.Input(self.spec.input_shape)
-        for part in self.layers[: last + 1]:
-            outputs = part(outputs)
-        return keras.Model(x, outputs)
+        x = keras.Input(self.spec.input_shape)
+        return keras.Model(x, self.chain(x, self.spec.nodes))
 
     @cached_property
     def masked(self) -> Any:
         """x and masks -> what the loss reads."""
         inputs = self.inputs(self.masked_nodes)
-        return keras.Model(inputs, self.walk(inputs, tapped=False)[self.read_node])
+        return keras.Model(inputs, self.chain(inputs[0], self.trained, inputs[1:]))
 
     @cached_property
     def probed(self) -> Any:
-        """x, masks and a tap of zeros for each node, added to its output, so that the gradient there can be read -> all outputs."""
+        """x, masks, and a tap of zeros added to each node's output, so that the gradient there can be read -> all outputs."""
         inputs = self.inputs([*self.masked_nodes, *self.spec.nodes])
-        return keras.Model(inputs, self.walk(inputs, tapped=True))
+        x, masks, taps = inputs[0], iter(inputs[1:]), inputs[1 + len(self.masked_nodes) :]
+        outputs = {}
+        for node, tap in zip(self.spec.nodes, taps):
+            part = self.layers[node.name]
+            if node in self.masked_nodes:
+                y = keras.layers.Multiply()([x, next(masks)])
+            else:
+                y = (Affine(part) if node.name in self.inside.values() else part)(x)
+            x = outputs[node.name] = keras.layers.Add()([y, tap])
+        return keras.Model(inputs, outputs)
 
-    def inputs(self, nodes: List[Node]) -> List[Any]:
+    def inputs(self, nodes: Sequence[Node]) -> List[Any]:
         """The input, and one more for the output of each of these nodes."""
         return [keras.Input(shape) for shape in (self.spec.input_shape, *(node.output_shape for node in nodes))]
 
-    def walk(self, inputs: List[Any], tapped: bool) -> Dict[str, Any]:
-        """The output of every node, with masks in place of dropout."""
-        x, *rest = inputs
-        masks, taps = iter(rest[: len(self.masked_nodes)]), iter(rest[len(self.masked_nodes) :])
-        outputs = {}
-        for node, part in zip(self.spec.nodes, self.layers):
-            x = keras.layers.Multiply()([x, next(masks)]) if node in self.masked_nodes else part(x)
-            x = keras.layers.Add()([x, next(taps)]) if tapped else x
-            outputs[node.name] = x
-        return outputs
+    def chain(self, x: Any, nodes: Sequence[Node], masks: Sequence[Any] = ()) -> Any:
+        """The output of the last of these nodes; masks, if there are any, take the place of dropout."""
+        given = iter(masks)
+        for node in nodes:
+            if masks and node in self.masked_nodes:
+                x = keras.layers.Multiply()([x, next(given)])
+            elif node.name not in self.inside:
+                x = self.layers[node.name](x)
+        return x

@@ -112,7 +112,7 @@ class Engine:
 
         def objective(parameters: Any, inputs: Any) -> Tuple[Any, Any]:
             outputs, _ = self.net.probed.stateless_call(parameters, [], inputs, training=True)
-            return self.loss(y, outputs[self.net.read_node]), outputs
+            return self.loss(y, outputs[self.net.trained[-1].name]), outputs
 
         (loss, outputs), gradients = jax.value_and_grad(objective, (0, 1), has_aux=True)(parameters, inputs)
         return loss, outputs, [*gradients[0], *gradients[1]]

@@ -86,7 +86,7 @@ class Engine:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = model(inputs, training=True)
-            loss = self.loss(y, outputs[self.net.read_node])
+            loss = self.loss(y, outputs[self.net.trained[-1].name])
         sources = [*(variable.value for variable in model.trainable_variables), *inputs]
         return loss, outputs, tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 

@@ -77,7 +77,7 @@ class Engine:
         """Loss, outputs, and the gradients of parameters and inputs, of the probed model."""
         inputs = [tensor.requires_grad_() for tensor in inputs]
         outputs = self.net.probed(inputs, training=True)
-        loss = self.loss(y, outputs[self.net.read_node])
+        loss = self.loss(y, outputs[self.net.trained[-1].name])
         gradients = torch.autograd.grad(loss, [*self.parameters, *inputs], allow_unused=True, materialize_grads=True)
         return loss, outputs, list(gradients)
 

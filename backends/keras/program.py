@@ -30,7 +30,7 @@ def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]
         return [f"Keras was started on {ENGINE}, not on {mode or 'tensorflow'}"]
     reasons = missing_device(device, engine.has_gpu(), ENGINE)
     if dtype == "float64" and ENGINE != "tensorflow":
-        reasons.append(f"Keras on {ENGINE} computes float64 in float32 (https://github.com/keras-team/keras/issues/23704)")
+        reasons.append(f"Keras on {ENGINE} computes parts of float64 in float32 (https://github.com/keras-team/keras/issues/23704)")
     return reasons + unsupported(spec, layers=LAYERS, activations=ACTIVATIONS, losses=LOSSES, optimizers=OPTIMIZERS)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy
 import torch
 
-from harness.interface import Arrays, Batch, Probe, State, Trace, masked, missing_device, numpy_batches, unsupported
+from harness.interface import Batch, Probe, State, Trace, masked, missing_device, numpy_batches, unsupported
 from harness.spec import SGD, AdamW, Dropout, ProgramSpec, RMSprop, active_slots
 
 from .model import ACTIVATIONS, LAYERS, LOSSES, Net

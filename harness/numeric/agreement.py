@@ -1,64 +1,16 @@
-"""How far an arm is from the reference, tensor by tensor, and how far rounding alone goes.
-
-error = ||g - g*|| / ||g*|| with g* the reference's tensor in float64 (absolute where g* is zero).
-floor = root mean square of the same error over replicas of the reference that differ by rounding alone. `ceiling` is their largest,
-replicas with sequential sums included, and never less than the rounding of the tensor's own numbers. An arm agrees at a tensor
-when its error is at most LIMIT ceilings.
-"""
+"""An arm held against the reference: one row a tensor, and what all rows say together. Errors and floors:
+harness.interface.rounding."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy
 
-from ..interface import Arrays
+from ..interface import Arrays, Floor, errors, norm, verdict
 
-#: ceilings above which an error is no rounding. Over five frameworks, two models and 1400 tensors the largest honest error was
-#: 1.5 floors, and a gradient that is wrong by 1e-6 was still seen at 4.
-LIMIT = 4.0
 KINDS = ("outputs", "loss", "output_gradients", "gradients", "updates")
-
-
-class Floor(NamedTuple):
-    """What rounding alone does to one tensor at one step."""
-
-    floor: float
-    ceiling: float
-
-
-def errors(tensors: Arrays, reference: Arrays) -> dict[str, float]:
-    """Error of each tensor of the reference; infinite where it is missing, misshapen, or finite in other places."""
-    return {name: error(tensors.get(name), wanted) for name, wanted in reference.items()}
-
-
-def error(tensor: Any, wanted: Any) -> float:
-    """Distance of one tensor from the reference's."""
-    if tensor is None or numpy.shape(tensor) != numpy.shape(wanted):
-        return float("inf")
-    found, right = numpy.asarray(tensor, numpy.float64), numpy.asarray(wanted, numpy.float64)
-    finite = numpy.isfinite(right)
-    if not numpy.array_equal(numpy.isfinite(found), finite):
-        return float("inf")
-    distance, size = norm((found - right)[finite]), norm(right[finite])
-    return distance / size if size else distance
-
-
-def norm(array: Any) -> float:
-    """Euclidean length."""
-    return float(numpy.linalg.norm(numpy.asarray(array, numpy.float64)))
-
-
-def floors(replicas: Sequence[Mapping[str, float]], sequential: Sequence[Mapping[str, float]], dtype: str) -> dict[str, Floor]:
-    """Floor and ceiling of each tensor from the errors of replicas, computed in `dtype`; those with sequential sums only raise the
-    ceiling."""
-    found = {}
-    own = float(numpy.finfo(dtype).eps) / 2
-    for name in replicas[0]:
-        values = numpy.array([replica[name] for replica in replicas])
-        highest = max([own, float(values.max()), *(replica[name] for replica in sequential)])
-        found[name] = Floor(float(numpy.sqrt(numpy.mean(values**2))), highest)
-    return found
 
 
 def compare(step: int, tensors: Arrays, reference: Arrays, floor: Mapping[str, Floor]) -> list[dict[str, Any]]:
@@ -75,15 +27,6 @@ def compare(step: int, tensors: Arrays, reference: Arrays, floor: Mapping[str, F
             "verdict": verdict(found[name], high),
         })  # fmt: skip
     return rows
-
-
-def verdict(error: float, ceiling: float) -> str:
-    """One word for one tensor."""
-    if not numpy.isfinite(error):
-        return "invalid"
-    if error == 0:
-        return "equal"
-    return "rounding" if error <= LIMIT * ceiling else "differs"
 
 
 def conclusion(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any
 
 
 from ..errors import ArmFailed
-from ..interface import load_arrays
+from ..interface import errors, floors, load_arrays
 from ..pool import Crew, Worker
 from ..registry import Arm
 from ..spec import ProgramSpec, encode, relevant_forms
-from .agreement import compare, conclusion, errors, floors
+from .agreement import compare, conclusion
 from .trajectory import Trajectory
 
 REFERENCE = Arm("numpy")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy
 import pandas
 
-from ..numeric.agreement import LIMIT
+from ..interface import LIMIT
 from ..tables import Run
 from .cells import KEYS
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy
 
-from ..interface import Arrays, Batch, Program, fingerprint, flat_state, float32_state, load_arrays, nested_state, save_arrays
+from ..interface import Arrays, Batch, Program, State, fingerprint, flat_state, float32_state, load_arrays, nested_state, save_arrays
 from .metrics import metrics
 from .task import Task, named, named_masks
 
@@ -96,14 +96,13 @@ def forced_pass(
         progress: told (step) now and then.
     """
     for step in steps:
-        arrays = load_arrays(states / f"state-{step}.npz")
-        save_arrays(folder / f"forced-{step}.npz", forced_step(program, task.batch(step), arrays))
+        state = nested_state(load_arrays(states / f"state-{step}.npz"))
+        save_arrays(folder / f"forced-{step}.npz", forced_step(program, task.batch(step), state))
         progress(forced=step)
 
 
-def forced_step(program: Program, batch: Batch, arrays: Arrays) -> Arrays:
-    """All tensors of one step from one state, by name: `loss`, `outputs/...`, `gradients/...`, `updates/...`."""
-    state = nested_state(arrays)
+def forced_step(program: Program, batch: Batch, state: State) -> Arrays:
+    """All tensors of one step from one state, by name: `loss/...`, `outputs/...`, `gradients/...`, `updates/...`."""
     program.load(state)
     probe = program.probe(batch)
     trace = program.train(program.stage([batch]), 1)

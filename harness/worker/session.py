@@ -102,12 +102,22 @@ class Session:
         """One timed block."""
         return block(self.program, self.staged, steps, discard)
 
+    def conformance(self, names: Sequence[str], dtype: str, device: str, mode: str, seed: int) -> Dict[str, Any]:
+        """Try the laws of harness.worker.conformance: case -> what was found."""
+        from .conformance import check
+
+        found = {}
+        for name in names:
+            self.channel.progress(case=name)
+            found[name] = check(self.adapter, dtype, device, mode, name, seed)
+        return found
+
     def memory(self) -> Dict[str, Any]:
         """Peak memory so far, MiB."""
         return {"peak": peak_memory()}
 
 
-COMMANDS = ("open", "build", "free", "forced", "start", "block", "memory")
+COMMANDS = ("open", "build", "free", "forced", "start", "block", "memory", "conformance")
 
 
 def serve(channel: Channel) -> None:

@@ -1,0 +1,34 @@
+"""What tests share. Frameworks run in workers, as they do for users; nothing is mocked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def harness() -> Command:
+    """The real command in a real process: `harness("run", "xor.toml", env={...})`."""
+
+    def command(*words: Any, env: dict[str, str] | None = None, cwd: Path = ROOT, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+            timeout=600,
+            check=False,
+            **options,
+        )
+
+    return command
