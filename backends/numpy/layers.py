@@ -1,7 +1,10 @@
-"""Layers by hand: `forward` keeps what `backward` needs; buffers are made once for a number of rows and reused.
+"""Layers by hand. A sample is a column: values are `(features, rows)`, so that `z = W^T x + b` reads as in a textbook.
 
-Every array is `(rows, ...)` in the program's dtype. The code holds for complex numbers too (no abs, max or conjugate of what
-is differentiated), which is how its gradients are proved.
+Every layer's output stands in a buffer with one more row, of ones: a dense layer's bias is the last row of its kernel, and one
+contraction gives W^T x + b, another the gradients of both. `forward(x)` takes and returns such a buffer, `(features + 1, rows)`;
+`backward(dy)` takes and returns gradients, `(features, rows)`. Buffers are made when the first batch of a size comes, and reused.
+
+The code holds for complex numbers too (no abs or conjugate of what is differentiated), which is how its gradients are proved.
 """
 
 from __future__ import annotations
@@ -10,27 +13,29 @@ from typing import Any, Dict, Optional, Type
 
 import numpy
 
-from harness.interface import Arrays
 from harness.spec import Activation, Dropout, Node
 
 
 class Layer:
-    """One node. `forward(x)` gives its output, `backward(dy)` the gradient at its input; both own what they return until
-    the next call."""
+    """One node. What `forward` and `backward` return is theirs until the next call."""
 
-    def __init__(self, node: Node, parameters: Arrays, gradients: Arrays, ops: Any, dtype: str) -> None:
+    seen: Any = None
+
+    def __init__(self, node: Node, kernel: Any, gradient: Any, ops: Any, dtype: str) -> None:
+        """`kernel` and `gradient` are views into the program's flat buffers, `(inputs + 1, units)`, `(inputs, units)` without bias;
+        None where there is nothing to learn."""
         self.name, self.node, self.ops, self.dtype = node.name, node, ops, numpy.dtype(dtype)
-        self.rows = -1
-        self.setup(parameters, gradients)
+        self.kernel, self.gradient = kernel, gradient
+        self.one, self.zero = numpy.ones((), dtype), numpy.zeros((), dtype)  # arrays: a Python number is converted at every call
 
-    def setup(self, parameters: Arrays, gradients: Arrays) -> None:
-        """Bind the node's own parameters and gradients, views into the program's flat buffers."""
-
-    def resize(self, rows: int) -> None:
-        """Make buffers for so many rows."""
-        self.rows = rows
-        self.y = numpy.empty((rows, *self.node.output_shape), self.dtype)
-        self.dx = numpy.empty((rows, *self.node.input_shape), self.dtype)
+    def bind(self, x: Any) -> None:
+        """Make ready for another input buffer; the layer's own are kept while the number of rows is the same."""
+        if self.seen is None or self.seen.shape != x.shape:
+            size, rows = int(numpy.prod(self.node.output_shape)), x.shape[1]
+            self.whole = numpy.ones((size + 1, rows), self.dtype)
+            self.y = self.whole[:-1]
+            self.dx = numpy.empty((len(x) - 1, rows), self.dtype)
+        self.seen, self.x = x, x[:-1]
 
     def forward(self, x: Any) -> Any:
         raise NotImplementedError
@@ -40,120 +45,109 @@ class Layer:
 
 
 class Dense(Layer):
-    """y = x W + b; dW = x^T dy, db = sum of dy over rows, dx = dy W^T."""
+    """y = W^T x + b; dW = x dy^T, db = sum of dy over rows, dx = W dy."""
 
-    def setup(self, parameters: Arrays, gradients: Arrays) -> None:
-        self.kernel, self.kernel_gradient = parameters["kernel"], gradients["kernel"]
-        self.bias: Optional[Any] = parameters.get("bias")
-        self.bias_gradient = gradients.get("bias")
-        self.kernel_t = self.kernel.T
-
-    def resize(self, rows: int) -> None:
-        super().resize(rows)
-        self.ones = numpy.ones(rows, self.dtype)
+    def bind(self, x: Any) -> None:
+        super().bind(x)
+        self.left, self.kernel_t, self.weights = x, self.kernel.T, self.kernel[: len(x) - 1]
+        if len(self.kernel) < len(x):  # no bias: the row of ones is left out
+            self.left = self.x
 
     def forward(self, x: Any) -> Any:
-        if len(x) != self.rows:
-            self.resize(len(x))
-        self.x = x
-        self.ops.dot(x, self.kernel, out=self.y)
-        if self.bias is not None:
-            self.ops.add(self.y, self.bias, out=self.y)
-        return self.y
+        if x is not self.seen:
+            self.bind(x)
+        self.ops.dot(self.kernel_t, self.left, self.y)
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        self.ops.dot(self.x.T, dy, out=self.kernel_gradient)
-        if self.bias is not None:
-            self.ops.dot(self.ones, dy, out=self.bias_gradient)
-        return self.ops.dot(dy, self.kernel_t, out=self.dx) if inputs_too else None
+        dot = self.ops.dot
+        dot(self.left, dy.T, self.gradient)
+        return dot(self.weights, dy, self.dx) if inputs_too else None
 
 
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)); dx = dy y (1 - y)."""
 
     def forward(self, x: Any) -> Any:
-        if len(x) != self.rows:
-            self.resize(len(x))
+        if x is not self.seen:
+            self.bind(x)
         ops, y = self.ops, self.y
-        ops.negative(x, out=y)
-        ops.exp(y, out=y)
-        ops.add(y, 1, out=y)
-        return ops.reciprocal(y, out=y)
+        ops.reciprocal(ops.add(ops.exp(ops.negative(self.x, y), y), self.one, y), y)
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        ops, dx = self.ops, self.dx
-        ops.subtract(1, self.y, out=dx)
-        ops.multiply(dx, self.y, out=dx)
-        return ops.multiply(dx, dy, out=dx)
+        ops, y, dx = self.ops, self.y, self.dx
+        return ops.multiply(ops.multiply(ops.subtract(self.one, y, dx), y, dx), dy, dx)
 
 
 class Tanh(Layer):
     """y = tanh(x); dx = dy (1 - y^2)."""
 
     def forward(self, x: Any) -> Any:
-        if len(x) != self.rows:
-            self.resize(len(x))
-        return self.ops.tanh(x, out=self.y)
+        if x is not self.seen:
+            self.bind(x)
+        self.ops.tanh(self.x, self.y)
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        ops, dx = self.ops, self.dx
-        ops.multiply(self.y, self.y, out=dx)
-        ops.subtract(1, dx, out=dx)
-        return ops.multiply(dx, dy, out=dx)
+        ops, y, dx = self.ops, self.y, self.dx
+        return ops.multiply(ops.subtract(self.one, ops.multiply(y, y, dx), dx), dy, dx)
 
 
 class Relu(Layer):
     """y = max(x, 0); dx = dy where y > 0, else 0."""
 
-    def resize(self, rows: int) -> None:
-        super().resize(rows)
+    def bind(self, x: Any) -> None:
+        super().bind(x)
         self.alive = numpy.empty(self.y.shape, bool)
 
     def forward(self, x: Any) -> Any:
-        if len(x) != self.rows:
-            self.resize(len(x))
-        return self.ops.maximum(x, 0, out=self.y)
+        if x is not self.seen:
+            self.bind(x)
+        self.ops.maximum(self.x, self.zero, out=self.y)  # maximum alone wants `out` by name, since numpy 2.4
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        numpy.greater(self.y, 0, out=self.alive)
-        return numpy.multiply(dy, self.alive, out=self.dx)
+        return numpy.multiply(dy, self.ops.greater(self.y, self.zero, self.alive), self.dx)
 
 
 class Softmax(Layer):
-    """y_i = exp(x_i - max) / sum; dx = y (dy - sum(dy y)), over the last axis."""
+    """y_i = exp(x_i - max) / sum; dx = y (dy - sum(dy y)), over the features."""
+
+    def bind(self, x: Any) -> None:
+        super().bind(x)
+        self.features = numpy.ones(len(self.y), self.dtype)
 
     def forward(self, x: Any) -> Any:
-        if len(x) != self.rows:
-            self.resize(len(x))
+        if x is not self.seen:
+            self.bind(x)
         ops, y = self.ops, self.y
-        ops.subtract(x, x.max(axis=-1, keepdims=True), out=y)
-        ops.exp(y, out=y)
-        return ops.divide(y, ops.dot(y, numpy.ones(y.shape[-1], self.dtype))[..., None], out=y)
+        ops.exp(ops.subtract(self.x, numpy.maximum.reduce(self.x, 0), y), y)
+        ops.divide(y, ops.dot(self.features, y), y)
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        ops, dx, y = self.ops, self.dx, self.y
-        ops.multiply(dy, y, out=dx)
-        total = ops.dot(dx, numpy.ones(y.shape[-1], self.dtype))[..., None]
-        ops.subtract(dy, total, out=dx)
-        return ops.multiply(dx, y, out=dx)
+        ops, y, dx = self.ops, self.y, self.dx
+        total = ops.dot(self.features, ops.multiply(dy, y, dx))
+        return ops.multiply(ops.subtract(dy, total, dx), y, dx)
 
 
 class Step(Layer):
     """y = 1 where x > 0, else 0; its gradient is zero."""
 
     def forward(self, x: Any) -> Any:
-        if len(x) != self.rows:
-            self.resize(len(x))
-        self.y[...] = x > 0
-        return self.y
+        if x is not self.seen:
+            self.bind(x)
+        self.y[...] = self.x > 0
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
         self.dx.fill(0)
         return self.dx
 
 
-class Linear(Layer):
-    """y = x."""
+class Identity(Layer):
+    """y = x: linear, and flatten, since features stand one below the other whatever their shape."""
 
     def forward(self, x: Any) -> Any:
         return x
@@ -162,46 +156,39 @@ class Linear(Layer):
         return dy
 
 
-class Flatten(Layer):
-    """y = x with all axes but the rows made one."""
-
-    def forward(self, x: Any) -> Any:
-        return x.reshape(len(x), -1)
-
-    def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        return dy.reshape(len(dy), *self.node.input_shape)
-
-
 class Mask(Layer):
     """Dropout: y = x m; dx = dy m; the identity where `mask` is None."""
 
     mask: Optional[Any] = None
 
-    def setup(self, parameters: Arrays, gradients: Arrays) -> None:
-        if not isinstance(self.node.layer, Dropout):
+    def __init__(self, node: Node, kernel: Any, gradient: Any, ops: Any, dtype: str) -> None:
+        super().__init__(node, kernel, gradient, ops, dtype)
+        if not isinstance(node.layer, Dropout):
             raise TypeError(f"{self.name} is no dropout")
-        self.rate, self.scale = self.node.layer.rate, self.node.layer.scale
+        self.rate, self.scale = node.layer.rate, node.layer.scale
         self.random = numpy.random.Generator(numpy.random.SFC64(0))
 
     def draw(self, rows: int) -> None:
         """A mask of the program's own, for a batch that brings none."""
-        keep = self.random.random((rows, *self.node.input_shape), numpy.float32) >= self.rate
+        size = int(numpy.prod(self.node.input_shape))
+        keep = self.random.random((size, rows), numpy.float32) >= self.rate
         self.mask = numpy.multiply(keep, self.dtype.type(self.scale), dtype=self.dtype)
 
     def forward(self, x: Any) -> Any:
         if self.mask is None:
             return x
-        if len(x) != self.rows:
-            self.resize(len(x))
-        return self.ops.multiply(x, self.mask, out=self.y)
+        if x is not self.seen:
+            self.bind(x)
+        self.ops.multiply(self.x, self.mask, self.y)
+        return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        return dy if self.mask is None else self.ops.multiply(dy, self.mask, out=self.dx)
+        return dy if self.mask is None else self.ops.multiply(dy, self.mask, self.dx)
 
 
-LAYERS: Dict[str, Type[Layer]] = {"dense": Dense, "flatten": Flatten, "dropout": Mask}
+LAYERS: Dict[str, Type[Layer]] = {"dense": Dense, "flatten": Identity, "dropout": Mask}
 ACTIVATIONS: Dict[str, Type[Layer]] = {
-    "linear": Linear, "step": Step, "sigmoid": Sigmoid, "tanh": Tanh, "relu": Relu, "softmax": Softmax,
+    "linear": Identity, "step": Step, "sigmoid": Sigmoid, "tanh": Tanh, "relu": Relu, "softmax": Softmax,
 }  # fmt: skip
 
 

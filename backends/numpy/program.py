@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
+from itertools import cycle
 from typing import Any, Dict, List, Sequence
 
 import numpy
 
 from harness.interface import Arrays, Batch, Probe, State, Trace, masked, missing_device, numpy_batches, unsupported
-from harness.spec import ProgramSpec
+from harness.spec import ProgramSpec, Shape
 
 from .arithmetic import arithmetic
 from .layers import ACTIVATIONS, LAYERS, Layer, Mask, layer_class
@@ -37,36 +39,37 @@ def versions() -> Dict[str, Any]:
 
 
 class Program:
-    """Forward and backward by hand. `dtype` may also be complex128 or longdouble, for proofs; `mode` names the arithmetic."""
+    """Forward and backward by hand, a sample in each column, over two flat buffers. `dtype` may also be complex128 or longdouble, for
+    proofs; `mode` names the arithmetic."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
         self.spec, self.dtype = spec, dtype
         ops = arithmetic(mode)
-        self.flat, self.flat_gradients = (numpy.zeros(self.size, dtype) for _ in range(2))
+        size = sum(math.prod(parameter.shape) for parameter in spec.parameters)
+        self.flat, self.flat_gradients = numpy.zeros(size, dtype), numpy.zeros(size, dtype)
         self.parameters, self.gradients = self.views(self.flat), self.views(self.flat_gradients)
         self.layers: List[Layer] = []
+        start = 0
         for node in spec.nodes:
-            own = {parameter.name: parameter.name.rsplit("/", 1)[1] for parameter in node.parameters}
-            mine = {short: self.parameters[name] for name, short in own.items()}
-            gradients = {short: self.gradients[name] for name, short in own.items()}
-            self.layers.append(layer_class(node)(node, mine, gradients, ops, dtype))
+            stop = start + sum(math.prod(parameter.shape) for parameter in node.parameters)
+            whole = slice(start, stop), (-1, node.output_shape[-1])  # a kernel, with the bias as its last row
+            kernels = [flat[whole[0]].reshape(whole[1]) if stop > start else None for flat in (self.flat, self.flat_gradients)]
+            self.layers.append(layer_class(node)(node, *kernels, ops, dtype))
+            start = stop
         self.masks = [layer for layer in self.layers if isinstance(layer, Mask)]
         self.trained = self.layers[: spec.loss_node + 1]
+        self.forwards = [layer.forward for layer in self.trained]
+        self.backwards = [layer.backward for layer in self.trained[:0:-1]]
         self.loss = LOSSES[spec.loss.type](ops, dtype)
         self.optimizer = optimizer(spec.optimizer, spec.forms, self.flat, self.flat_gradients, ops)
         self.step_count = 0
-
-    @property
-    def size(self) -> int:
-        """Numbers in all parameters."""
-        return sum(int(numpy.prod(parameter.shape)) for parameter in self.spec.parameters)
 
     def views(self, flat: Any) -> Arrays:
         """A flat buffer as the parameters' arrays, without copying."""
         found: Arrays = {}
         start = 0
         for parameter in self.spec.parameters:
-            stop = start + int(numpy.prod(parameter.shape))
+            stop = start + math.prod(parameter.shape)
             found[parameter.name] = flat[start:stop].reshape(parameter.shape)
             start = stop
         return found
@@ -86,12 +89,27 @@ class Program:
         return State(self.views(self.flat.copy()), slots, self.step_count)
 
     def stage(self, batches: Sequence[Batch]) -> List[Batch]:
-        """Contiguous arrays in the program's dtype."""
-        return numpy_batches(batches, self.dtype)
+        """Samples as columns; inputs with a last row of ones."""
+        return [self.columns(batch) for batch in numpy_batches(batches, self.dtype)]
+
+    def columns(self, batch: Batch) -> Batch:
+        """One batch, a sample in each column."""
+        masks = None if batch.masks is None else {name: columns(mask) for name, mask in batch.masks.items()}
+        inputs = columns(batch.inputs)
+        whole = numpy.concatenate([inputs, numpy.ones((1, inputs.shape[1]), inputs.dtype)])
+        return Batch(whole, batch.targets if batch.targets.ndim == 1 else columns(batch.targets), masks)
 
     def unstage(self, staged: List[Batch]) -> List[Batch]:
-        """They are numpy already."""
-        return staged
+        """Samples as rows again."""
+        shapes = {layer.name: layer.node.input_shape for layer in self.masks}
+        return [
+            Batch(
+                rows(batch.inputs[:-1], self.spec.input_shape),
+                batch.targets if batch.targets.ndim == 1 else rows(batch.targets, self.spec.output_shape),
+                None if batch.masks is None else {name: rows(mask, shapes[name]) for name, mask in batch.masks.items()},
+            )
+            for batch in staged
+        ]
 
     def compile(self, staged: List[Batch]) -> Dict[str, float]:
         """Nothing to compile."""
@@ -99,11 +117,11 @@ class Program:
 
     def train(self, staged: List[Batch], steps: int, read_every: int = 1) -> Trace:
         """Forward, loss, backward, update; see the contract."""
-        clock, count = time.perf_counter_ns, len(staged)
+        clock, step = time.perf_counter_ns, self.step
         losses: List[float] = []
         stamps = [clock()]
-        for index in range(1, steps + 1):
-            loss = self.step(staged[(index - 1) % count])
+        for index, batch in zip(range(1, steps + 1), cycle(staged)):
+            loss = step(batch)
             if index % read_every == 0:
                 losses.append(float(loss))
                 stamps.append(clock())
@@ -114,15 +132,15 @@ class Program:
         x = batch.inputs
         for mask in self.masks:
             if batch.masks is None:
-                mask.draw(len(x))
+                mask.draw(x.shape[1])
             else:
                 mask.mask = batch.masks[mask.name]
-        for layer in self.trained:
-            x = layer.forward(x)
-        loss, dy = self.loss(x, batch.targets)
-        for layer in self.trained[:0:-1]:
-            dy = layer.backward(dy)
-        self.trained[0].backward(dy, inputs_too=False)
+        for forward in self.forwards:
+            x = forward(x)
+        loss, dy = self.loss(x[:-1], batch.targets)
+        for backward in self.backwards:
+            dy = backward(dy)
+        self.trained[0].backward(dy, False)
         self.optimizer.update(self.step_count)
         self.step_count += 1
         return loss
@@ -133,18 +151,20 @@ class Program:
         masks = masked(self.spec, native.masks)
         for mask in self.masks:
             mask.mask = masks[mask.name]
-        x, outputs = native.inputs, {}
+        x, outputs, read = native.inputs, {}, native.inputs
         for layer in self.layers:
             x = layer.forward(x)
-            outputs[layer.name] = x.copy()
-        loss, dy = self.loss(outputs[self.trained[-1].name], native.targets)
-        at_outputs = {layer.name: numpy.zeros_like(outputs[layer.name]) for layer in self.layers[len(self.trained) :]}
+            outputs[layer.name] = rows(x[:-1], layer.node.output_shape)
+            if layer is self.trained[-1]:
+                read = x
+        loss, dy = self.loss(read[:-1], native.targets)
+        at_outputs = {layer.name: numpy.zeros_like(outputs[layer.name]) for layer in self.layers}
         for layer in reversed(self.trained):
-            at_outputs[layer.name] = dy.copy()
+            at_outputs[layer.name] = rows(dy, layer.node.output_shape)
             dy = layer.backward(dy)
         gradients = {name: gradient.copy() for name, gradient in self.gradients.items()}
-        ordered = {layer.name: at_outputs[layer.name] for layer in self.layers}
-        return Probe(loss if self.dtype == "complex128" else float(loss), outputs, gradients, ordered, dy.copy())
+        value = loss if self.dtype in ("complex128", "longdouble") else float(loss)
+        return Probe(value, outputs, gradients, at_outputs, rows(dy, self.spec.input_shape))
 
     def predict(self, staged: List[Batch]) -> List[Any]:
         """Outputs in inference mode; see the contract."""
@@ -156,4 +176,14 @@ class Program:
         """The output of one batch, copied."""
         for layer in self.layers:
             x = layer.forward(x)
-        return x.copy()
+        return rows(x[:-1], self.spec.output_shape)
+
+
+def columns(array: Any) -> Any:
+    """`(rows, ...)` as `(features, rows)`."""
+    return numpy.ascontiguousarray(array.reshape(len(array), -1).T)
+
+
+def rows(array: Any, shape: Shape) -> Any:
+    """`(features, rows)` as `(rows, *shape)`, copied."""
+    return numpy.array(array.T, order="C").reshape(-1, *shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from itertools import cycle
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
@@ -15,6 +16,10 @@ from harness.spec import Dropout, Node, ProgramSpec, active_slots
 
 from .layers import ACTIVATIONS, LAYERS, LOSSES, Drop, apply
 from .optimizers import OPTIMIZERS, slot_names
+
+Call = Callable[[], List[Any]]
+
+tf.config.experimental.enable_tensor_float_32_execution(False)  # else GPUs multiply float32 in less
 
 FORMS = {"adam.epsilon": "hat", "rmsprop.epsilon": "inside", "rmsprop.momentum": "lr_velocity"}
 
@@ -34,8 +39,8 @@ def versions() -> Dict[str, Any]:
         "tensorflow": tf.version.VERSION,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "intra_op_threads": threads.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)),
-        "inter_op_threads": threads.get_inter_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTEROP_THREADS", 0)),
+        "intra_op_threads": threads.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS", "0")),
+        "inter_op_threads": threads.get_inter_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTEROP_THREADS", "0")),
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "cuda": build.get("cuda_version", ""),
     }
@@ -45,7 +50,6 @@ class Program:
     """Mode "xla" compiles the whole step (`jit_compile`); the plain mode runs its graph op by op."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
-        tf.config.experimental.enable_tensor_float_32_execution(False)
         self.spec, self.dtype, self.xla = spec, dtype, mode == "xla"
         self.device = f"/{device.upper()}:0"
         self.dropouts = [node.name for node in spec.nodes if isinstance(node.layer, Dropout)]
@@ -63,8 +67,9 @@ class Program:
         return {p.name: tf.Variable(tf.zeros(p.shape, self.dtype)) for p in self.spec.parameters}
 
     def function(self, body: Callable[..., Any]) -> Any:
-        """A traced function of the program's mode."""
-        return tf.function(body, autograph=False, jit_compile=self.xla)
+        """A traced function of the program's mode; the compiled one is called from inside a plain one (see `calls`)."""
+        traced = tf.function(body, autograph=False, jit_compile=self.xla)
+        return tf.function(traced, autograph=False) if self.xla else traced
 
     def load(self, state: State) -> None:
         """Take a state in; see the contract."""
@@ -98,8 +103,9 @@ class Program:
 
     def draw(self, node: Node, x: Any) -> Any:
         """The framework's own dropout. Its generator is a variable, so that `compile` can put it back."""
+        layer: Any = node.layer
         uniform = self.random.uniform
-        return tf.nn.experimental.general_dropout(x, node.layer.rate, lambda shape, dtype: uniform(shape, dtype=dtype))
+        return tf.nn.experimental.general_dropout(x, layer.rate, lambda shape, dtype: uniform(shape, dtype=dtype))
 
     def loss(self, outputs: Sequence[Any], y: Any) -> Any:
         """The mean loss, from the outputs of all nodes."""
@@ -121,7 +127,8 @@ class Program:
 
     def update(self, gradients: Sequence[Any]) -> None:
         """One training op for each parameter."""
-        spec, powers = self.spec.optimizer, []
+        spec: Any = self.spec.optimizer
+        powers: List[Any] = []
         if spec.type == "adam":
             count = self.count.assign_add(1)
             powers = [tf.cast(tf.pow(tf.constant(beta, tf.float64), count), self.dtype) for beta in (spec.beta_1, spec.beta_2)]
@@ -129,21 +136,25 @@ class Program:
             slots = [slot[name].handle for slot in self.slots.values()]
             OPTIMIZERS[spec.type](spec, lambda value: tf.constant(value, self.dtype), parameter.handle, gradient, slots, powers)
 
-    def calls(self, staged: List[Batch]) -> Iterator[Tuple[Any, Sequence[Any]]]:
-        """What to call, with what, for each batch. Concrete functions: `tf.function` looks its arguments up at every call."""
+    def calls(self, staged: List[Batch]) -> Iterator[Call]:
+        """The step on each batch, as the op that runs a graph: `tf.function` canonicalises its arguments at every call, which
+        takes 140 us, and a concrete function still 50. The op drops the attribute that asks for XLA, unless it is inside."""
         for batch in staged:
             masks = [] if batch.masks is None else [batch.masks[name] for name in self.dropouts]
             step, arguments = self.masked_step if masks else self.native_step, (batch.inputs, batch.targets, *masks)
-            yield step.get_concrete_function(*arguments), arguments
+            graph = step.get_concrete_function(*arguments)
+            yield partial(
+                tf.raw_ops.StatefulPartitionedCall, args=[*arguments, *graph.captured_inputs], Tout=[self.dtype], f=graph
+            )
 
     def compile(self, staged: List[Batch]) -> Dict[str, float]:
         """Trace the first batch's step, then run it once: only that builds its kernels (and compiles them under XLA)."""
         kept, random = self.state(), self.random.state.numpy()
         with tf.device(self.device):
             start = time.perf_counter()
-            step, arguments = next(self.calls(staged))
+            step = next(self.calls(staged))
             traced = time.perf_counter()
-            float(step(*arguments))
+            float(step()[0])
             done = time.perf_counter()
         self.load(kept)
         self.random.reset(random)
@@ -157,8 +168,8 @@ class Program:
             calls = cycle(list(self.calls(staged)))
             tf.test.experimental.sync_devices()
             stamps = [clock()]
-            for index, (step, arguments) in zip(range(1, steps + 1), calls):
-                loss = step(*arguments)
+            for index, step in zip(range(1, steps + 1), calls):
+                loss = step()[0]
                 if index % read_every == 0:
                     losses.append(float(loss))
                     stamps.append(clock())

@@ -16,7 +16,7 @@ from harness.spec import Node, ProgramSpec
 
 
 class Net(nn.Module):
-    """The chain of nodes. `tensors` holds the parameters by canonical name; dense kernels are `(out, in)`, as torch likes them."""
+    """The chain of nodes. `tensors` holds the parameters by canonical name; dense kernels are `(out, in)`, as torch has them."""
 
     def __init__(self, spec: ProgramSpec, **placed: Any) -> None:
         super().__init__()

@@ -98,7 +98,7 @@ class Program:
         def loss_of(x: Any, y: Any, *masks: Any) -> Any:
             return loss(net(x, *masks), y)
 
-        # Dynamo keeps 8 compilations of one code object, so that programs in one process would use them up together
+        # Dynamo keeps 8 compilations of a code object, which all programs of a process would share: each gets its own
         loss_of.__code__ = loss_of.__code__.replace()
         self.loss_of = torch.compile(loss_of, fullgraph=True, dynamic=False) if mode == "compile" else loss_of
 
@@ -114,8 +114,8 @@ class Program:
             for name, tensor in self.net.tensors.items():
                 tensor.copy_(self.native(state.parameters[name]))
                 slots = {own: self.native(state.slots[slot][name]) for slot, own in self.slots.items()}
-                if not isinstance(self.spec.optimizer, SGD):
-                    slots["step"] = torch.tensor(float(state.step), device=self.device)
+                if not isinstance(self.spec.optimizer, SGD):  # fused optimizers count on the device
+                    slots["step"] = torch.tensor(float(state.step), device="cpu" if "square_avg" in slots else self.device)
                 self.optimizer.state[tensor] = slots
 
     def state(self) -> State:

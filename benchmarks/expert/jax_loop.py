@@ -13,23 +13,17 @@ thread to wake), but is a setting of the whole process, not a way of writing the
 
 from __future__ import annotations
 
-import operator
-import time
 from collections.abc import Callable
-from itertools import cycle, islice
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from benchmarks.expert.nets import NETS, Net, Train, batches, weights
-
-ITEM = operator.methodcaller("item")
+from benchmarks.expert.nets import ITEM, NETS, Native, Net, Train, batches, loop, weights
 
 
-def loss_of(net: Net, parameters: Any, x: Any, y: Any) -> Any:
+def loss_of(net: Net, parameters: Native, x: Native, y: Native) -> Native:
     """The loss of a batch; `parameters` are pairs of kernel and bias."""
     for (kernel, bias), activation in zip(parameters, net.activations, strict=True):
         x = x @ kernel + bias
@@ -39,7 +33,7 @@ def loss_of(net: Net, parameters: Any, x: Any, y: Any) -> Any:
     return optax.softmax_cross_entropy_with_integer_labels(x, y).mean()
 
 
-def library(net: Net) -> Any:
+def library(net: Net) -> Native:
     """The optax optimizer."""
     if net.optimizer == "adam":
         return optax.adam(net.learning_rate, b1=net.beta_1, b2=net.beta_2, eps=net.epsilon)
@@ -50,17 +44,17 @@ def written(net: Net) -> optax.GradientTransformation:
     """The same updates written out; returns what is to be added, as optax does."""
     tree, rate = jax.tree.map, net.learning_rate
 
-    def init(parameters: Any) -> Any:
+    def init(parameters: Native) -> Native:
         if net.optimizer == "adam":
             return tree(jnp.zeros_like, parameters), tree(jnp.zeros_like, parameters), jnp.ones(()), jnp.ones(())
         return tree(jnp.zeros_like, parameters) if net.momentum else ()
 
-    def sgd(gradients: Any, state: Any, _: Any = None) -> Any:
+    def sgd(gradients: Native, state: Native, _: Native = None) -> Native:
         if net.momentum:
             gradients = state = tree(lambda g, v: net.momentum * v + g, gradients, state)
         return tree(lambda g: -rate * g, gradients), state
 
-    def adam(gradients: Any, state: Any, _: Any = None) -> Any:
+    def adam(gradients: Native, state: Native, _: Native = None) -> Native:
         first, second, power_1, power_2 = state
         power_1, power_2 = power_1 * net.beta_1, power_2 * net.beta_2
         first = tree(lambda g, m: net.beta_1 * m + (1 - net.beta_1) * g, gradients, first)
@@ -73,62 +67,58 @@ def written(net: Net) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, adam if net.optimizer == "adam" else sgd)
 
 
-def loop(
+def way(
     name: str,
-    rule: Callable[[Net], Any] = library,
+    rule: Callable[[Net], Native] = library,
+    *,
     flat: bool = False,
     ahead: bool = False,
     donate: bool = True,
-    read: Callable[[Any], float] = ITEM,
+    read: Callable[[Native], float] = ITEM,
 ) -> Train:
     """The loop; `flat` keeps all parameters in one vector, `ahead` calls the compiled object instead of the jit wrapper."""
     net = NETS[name]
-    parameters: Any = jax.tree.map(jnp.array, weights(net))
+    parameters: Native = jax.tree.map(jnp.array, weights(net))
     vector, unravel = ravel_pytree(parameters)
     optimizer, parameters = rule(net), vector if flat else parameters
     state = (parameters, optimizer.init(parameters))
 
-    def loss_at(parameters: Any, x: Any, y: Any) -> Any:
+    def loss_at(parameters: Native, x: Native, y: Native) -> Native:
         return loss_of(net, unravel(parameters) if flat else parameters, x, y)
 
-    def step(state: Any, x: Any, y: Any) -> Any:
+    def step(state: Native, x: Native, y: Native) -> Native:
         parameters, slots = state
         loss, gradients = jax.value_and_grad(loss_at)(parameters, x, y)
         updates, slots = optimizer.update(gradients, slots, parameters)
         return (optax.apply_updates(parameters, updates), slots), loss
 
     resident = [(jnp.array(x), jnp.array(y)) for x, y in batches(net)]
-    call: Any = jax.jit(step, donate_argnums=0 if donate else ())
+    jitted: Native = jax.jit(step, donate_argnums=0 if donate else ())
     if ahead:
-        call = call.lower(state, *resident[0]).compile()
-    stream, clock = cycle(resident), time.perf_counter_ns
+        jitted = jitted.lower(state, *resident[0]).compile()
 
-    def train(steps: int) -> tuple[list[float], list[int]]:
+    def call(x: Native, y: Native) -> Native:
         nonlocal state
-        losses, stamps = [], []
-        for x, y in islice(stream, steps):
-            state, loss = call(state, x, y)
-            losses.append(read(loss))
-            stamps.append(clock())
-        return losses, stamps
+        state, loss = jitted(state, x, y)
+        return loss
 
-    return train
+    return loop(call, resident, read)
 
 
 WAYS: dict[str, Callable[[str], Train]] = {
-    "optax, jit": loop,
-    "optax, jit, float(loss)": lambda net: loop(net, read=float),
-    "optax, jit, not donated": lambda net: loop(net, donate=False),
-    "optax, ahead of time": lambda net: loop(net, ahead=True),
-    "written, jit": lambda net: loop(net, written),
-    "optax, one vector, jit": lambda net: loop(net, flat=True),
-    "optax, one vector, ahead of time": lambda net: loop(net, flat=True, ahead=True),
-    "written, one vector, jit": lambda net: loop(net, written, flat=True),
+    "optax, jit": way,
+    "optax, jit, float(loss)": lambda net: way(net, read=float),
+    "optax, jit, not donated": lambda net: way(net, donate=False),
+    "optax, ahead of time": lambda net: way(net, ahead=True),
+    "written, jit": lambda net: way(net, written),
+    "optax, one vector, jit": lambda net: way(net, flat=True),
+    "optax, one vector, ahead of time": lambda net: way(net, flat=True, ahead=True),
+    "written, one vector, jit": lambda net: way(net, written, flat=True),
 }
 BEST: dict[str, str] = {}
 ORDINARY: dict[str, str] = {}
 
 
-def build(net: str, way: str) -> Train:
+def build(net: str, name: str) -> Train:
     """The loop of one way."""
-    return WAYS[way](net)
+    return WAYS[name](net)

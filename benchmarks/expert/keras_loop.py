@@ -11,60 +11,17 @@ What makes a step fast, measured with one thread on xor:
 
 from __future__ import annotations
 
-import operator
-import time
 from collections.abc import Callable
-from itertools import cycle, islice
-from typing import Any
 
 import keras
 
-from benchmarks.expert.nets import NETS, Net, Train, batches, weights
+from benchmarks.expert.keras_model import criterion_of, model_of, on_batch
+from benchmarks.expert.nets import NETS, Native, Net, Train, batches, loop
 
 ENGINE = keras.backend.backend()
-Criterion = Callable[[Any, Any], Any]
 WAYS: dict[str, Callable[[Net], Train]]
 BEST: dict[str, str]
 ORDINARY: dict[str, str]
-
-
-def model_of(net: Net) -> tuple[Any, Any]:
-    """The functional model with our weights, and its optimizer."""
-    inputs = x = keras.Input((net.sizes[0],), batch_size=net.batch)
-    for units, activation in zip(net.sizes[1:], net.activations, strict=True):
-        x = keras.layers.Dense(units, activation=activation)(x)
-    model = keras.Model(inputs, x)
-    model.set_weights([p for pair in weights(net) for p in pair])
-    if net.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(net.learning_rate, net.beta_1, net.beta_2, net.epsilon)
-    else:
-        optimizer = keras.optimizers.SGD(net.learning_rate, net.momentum)
-    optimizer.build(model.trainable_variables)
-    return model, optimizer
-
-
-def criterion_of(net: Net, loss_object: bool = False) -> Criterion:
-    """The loss as a Keras loss object, or in two Keras ops."""
-    if loss_object:
-        return keras.losses.MeanSquaredError() if net.loss == "mse" else keras.losses.SparseCategoricalCrossentropy(True)
-    ops = keras.ops
-    if net.loss == "mse":
-        return lambda y, out: ops.mean(ops.square(out - y))
-    return lambda y, out: ops.mean(ops.sparse_categorical_crossentropy(y, out, from_logits=True))
-
-
-def loop(call: Callable[[Any, Any], Any], resident: list[Any], read: Callable[[Any], float] = float) -> Train:
-    """The loop."""
-    stream, clock = cycle(resident), time.perf_counter_ns
-
-    def train(steps: int) -> tuple[list[float], list[int]]:
-        losses, stamps = [], []
-        for x, y in islice(stream, steps):
-            losses.append(read(call(x, y)))
-            stamps.append(clock())
-        return losses, stamps
-
-    return train
 
 
 def on_tensorflow(net: Net, how: str, xla: bool = False, loss_object: bool = False, pairs: bool = False) -> Train:
@@ -72,7 +29,7 @@ def on_tensorflow(net: Net, how: str, xla: bool = False, loss_object: bool = Fal
     (model, optimizer), criterion = model_of(net), criterion_of(net, loss_object)
     variables, resident = model.trainable_variables, tensorflow_loop.staged(net)
 
-    def step(x: Any, y: Any) -> Any:
+    def step(x: Native, y: Native) -> Native:
         with tf.GradientTape() as tape:
             loss = criterion(y, model(x, training=True))
         gradients = tape.gradient(loss, variables)
@@ -82,43 +39,36 @@ def on_tensorflow(net: Net, how: str, xla: bool = False, loss_object: bool = Fal
             optimizer.apply(gradients, variables)
         return loss
 
-    return loop(tensorflow_loop.dispatch(step, resident[0], how, xla), resident)
-
-
-def on_batch(net: Net, xla: bool) -> Train:
-    """What `fit` calls: compile, then `train_on_batch`."""
-    model, optimizer = model_of(net)
-    model.compile(optimizer, criterion_of(net, loss_object=True), jit_compile=xla)
-    return loop(model.train_on_batch, [tuple(map(keras.ops.convert_to_tensor, batch)) for batch in batches(net)])
+    return loop(tensorflow_loop.dispatch(step, resident[0], how, xla), resident, float)
 
 
 def on_jax(net: Net, ahead: bool = False, donate: bool = True, loss_object: bool = False) -> Train:
     """The stateless step, jitted; the state is copied, since donation would take the model's own buffers."""
     (model, optimizer), criterion = model_of(net), criterion_of(net, loss_object)
 
-    def loss_of(trainable: Any, other: Any, x: Any, y: Any) -> Any:
+    def loss_of(trainable: Native, other: Native, x: Native, y: Native) -> Native:
         out, other = model.stateless_call(trainable, other, x, training=True)
         return criterion(y, out), other
 
-    def step(state: Any, x: Any, y: Any) -> Any:
+    def step(state: Native, x: Native, y: Native) -> Native:
         trainable, other, slots = state
         (loss, other), gradients = jax.value_and_grad(loss_of, has_aux=True)(trainable, other, x, y)
         trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
         return (trainable, other, slots), loss
 
     groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
-    state: Any = tuple([jax.numpy.array(v.value) for v in group] for group in groups)
+    state: Native = tuple([jax.numpy.array(v.value) for v in group] for group in groups)
     resident = [(jax.numpy.array(x), jax.numpy.array(y)) for x, y in batches(net)]
-    jitted: Any = jax.jit(step, donate_argnums=0 if donate else ())
+    jitted: Native = jax.jit(step, donate_argnums=0 if donate else ())
     if ahead:
         jitted = jitted.lower(state, *resident[0]).compile()
 
-    def call(x: Any, y: Any) -> Any:
+    def call(x: Native, y: Native) -> Native:
         nonlocal state
         state, loss = jitted(state, x, y)
         return loss
 
-    return loop(call, resident, operator.methodcaller("item"))
+    return loop(call, resident)
 
 
 def on_torch(net: Net, native: bool = True, layers: bool = False) -> Train:
@@ -130,7 +80,7 @@ def on_torch(net: Net, native: bool = True, layers: bool = False) -> Train:
         own = functional.mse_loss if net.loss == "mse" else functional.cross_entropy
         criterion = lambda y, out: own(out, y)  # noqa: E731
 
-    def step(x: Any, y: Any) -> Any:
+    def step(x: Native, y: Native) -> Native:
         if layers:
             for call in calls:
                 x = call(x)
@@ -141,7 +91,7 @@ def on_torch(net: Net, native: bool = True, layers: bool = False) -> Train:
         return loss
 
     targets = torch.float32 if net.loss == "mse" else torch.int64
-    return loop(step, [(torch.tensor(x), torch.tensor(y, dtype=targets)) for x, y in batches(net)], operator.methodcaller("item"))
+    return loop(step, [(torch.tensor(x), torch.tensor(y, dtype=targets)) for x, y in batches(net)])
 
 
 if ENGINE == "tensorflow":

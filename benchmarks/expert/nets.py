@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import operator
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Native = Any
+"""Whatever a framework makes: tensor, model, optimizer, compiled step."""
 Train = Callable[[int], tuple[list[float], list[int]]]
 """`train(steps)` goes on from the state it left: the loss as a Python float and `perf_counter_ns` after every step."""
+Step = Callable[[Native, Native], Native]
+"""One step on a batch, which keeps its state and returns the framework's loss."""
+ITEM = operator.methodcaller("item")
 
 
 @dataclass(frozen=True)
@@ -69,3 +77,17 @@ def batches(net: Net, seed: int = 1) -> list[tuple[Array, Array]]:
     rows = rng.standard_normal((64, net.sizes[0])).astype(np.float32)
     labels = (rng.integers(0, net.sizes[-1], net.batch, np.int32) for _ in range(net.batches))
     return [(rows[rng.integers(0, 64, net.batch)], label) for label in labels]
+
+
+def loop(step: Step, resident: list[tuple[Native, Native]], read: Callable[[Native], float] = ITEM) -> Train:
+    """The loop round a step, over resident batches in turn; reading the loss is what waits for the step."""
+    stream, clock = cycle(resident), time.perf_counter_ns
+
+    def train(steps: int) -> tuple[list[float], list[int]]:
+        losses, stamps = [], []
+        for x, y in islice(stream, steps):
+            losses.append(read(step(x, y)))
+            stamps.append(clock())
+        return losses, stamps
+
+    return train

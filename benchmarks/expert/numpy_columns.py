@@ -8,15 +8,14 @@ floats, 1.1 us instead of 3.6 for the maximum of 64 x 10.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from benchmarks.expert.nets import Array, Net, batches, weights
-from benchmarks.expert.numpy_update import ONE, ZERO, F, flatten, updater
+from benchmarks.expert.nets import Array, Native, Net, batches, weights
+from benchmarks.expert.numpy_update import ONE, ZERO, F, Parts, flatten, updater
 
 
-def dense(kernel: Array, d_kernel: Array, activation: str | None, columns: int) -> tuple[Any, Any]:
+def dense(kernel: Array, d_kernel: Array, activation: str | None, columns: int) -> tuple[Native, Native]:
     """Forward and backward of one layer; `kernel` is (inputs + 1, outputs)."""
     whole = np.ones((kernel.shape[1] + 1, columns), F)
     out, seen = whole[:-1], [whole]
@@ -51,7 +50,7 @@ def softmax(columns: int, height: int) -> Callable[[Array, Array], tuple[float, 
 
     def loss(whole: Array, labels: Array) -> tuple[float, Array]:
         out = whole[:-1]
-        np.subtract(out, np.maximum.reduce(out, 0, None, top), d)
+        np.subtract(out, np.maximum.reduce(out, 0, out=top), d)
         np.add(np.multiply(labels, stride, index), start, index)
         flat.take(index, out=picked, mode="clip")
         ones.dot(np.exp(d, d), total)
@@ -76,7 +75,7 @@ def mean_squared(columns: int, height: int) -> Callable[[Array, Array], tuple[fl
     return loss
 
 
-def parts(net: Net, piece: int | None) -> tuple[list[Any], Any, Callable[[], None], list[tuple[Array, Array]]]:
+def parts(net: Net, piece: int | None) -> Parts:
     """Layers, loss, update and resident batches, for the loop in `numpy_loop`."""
     views, runs = flatten([np.vstack(pair) for pair in weights(net)], piece)
     layers = [dense(*view, activation, net.batch) for view, activation in zip(views, net.activations, strict=True)]

@@ -6,7 +6,7 @@ What makes a step fast, measured with one thread:
 - a sum over rows as `ones.dot(d, out)` 0.3 us, `np.add.reduce` 2.1, on 64 x 128.
 - constants as 0-d float32 arrays: 0.24 us against 0.5 for a Python float, which is converted at every call.
 - `np.maximum(a, b, out=c)`, not `np.maximum(a, b, c)`: the positional form is deprecated and costs 0.6 us more.
-- ReLU's derivative as `multiply(d, mask, d)`: 27 us on 128 x 1024; `copyto(where=)`, `putmask`, `d[mask] = 0` cost 520 (branches).
+- ReLU's derivative as `multiply(d, mask, d)`: 27 us on 128 x 1024; `copyto(where=)`, `putmask`, `d[mask] = 0` cost 520.
 - one flat parameter and one flat gradient buffer, layers holding views: an update is a few calls, whatever the depth.
 - for millions of parameters an update in pieces that stay in the L2 cache.
 """
@@ -16,17 +16,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import cycle, islice
-from typing import Any
 
 import numpy as np
 
 from benchmarks.expert import numpy_columns, plain
-from benchmarks.expert.nets import NETS, Array, Net, Train, batches, weights
-from benchmarks.expert.numpy_update import ONE, ZERO, F, flatten, updater
+from benchmarks.expert.nets import NETS, Array, Native, Net, Train, batches, weights
+from benchmarks.expert.numpy_update import ONE, ZERO, F, Pair, Parts, flatten, updater
 
 
-def dense(kernel: Array, bias: Array, d_kernel: Array, d_bias: Array, activation: str | None, rows: int) -> tuple[Any, Any]:
+def dense(kernels: Pair, biases: Pair, activation: str | None, rows: int) -> tuple[Native, Native]:
     """Forward and backward of one layer; `backward` overwrites the upstream gradient it is given."""
+    (kernel, d_kernel), (bias, d_bias) = kernels, biases
     out, d_inputs = np.empty((rows, kernel.shape[1]), F), np.empty((rows, kernel.shape[0]), F)
     slope = np.empty_like(out) if activation == "sigmoid" else np.empty(out.shape, bool)
     ones, seen = np.ones(rows, F), [out]
@@ -72,7 +72,7 @@ def softmax(rows: int, width: int) -> Callable[[Array, Array], tuple[float, Arra
     flat, sums = d.reshape(-1), total.reshape(-1)
 
     def loss(out: Array, labels: Array) -> tuple[float, Array]:
-        np.subtract(out, np.maximum.reduce(out, 1, None, top, True), d)
+        np.subtract(out, np.maximum.reduce(out, 1, None, top, keepdims=True), d)
         flat.take(np.add(start, labels, index), out=picked, mode="clip")
         np.exp(d, d).dot(ones, sums)
         np.multiply(d, np.divide(share, total, top), d)
@@ -83,16 +83,18 @@ def softmax(rows: int, width: int) -> Callable[[Array, Array], tuple[float, Arra
     return loss
 
 
-def rows(net: Net, piece: int | None, flat: bool = True) -> tuple[list[Any], Any, Callable[[], None], list[tuple[Array, Array]]]:
+def rows(
+    net: Net, piece: int | None, flat: bool = True
+) -> tuple[list[Native], Native, Callable[[], None], list[tuple[Array, Array]]]:
     """Layers, loss, update and resident batches; not `flat`: every parameter is updated by itself."""
     views, runs = flatten([p for pair in weights(net) for p in pair], piece)
     pairs = zip(views[::2], views[1::2], net.activations, strict=True)
-    layers = [dense(k, b, d_k, d_b, activation, net.batch) for (k, d_k), (b, d_b), activation in pairs]
+    layers = [dense(kernels, biases, activation, net.batch) for kernels, biases, activation in pairs]
     loss = (mean_squared if net.loss == "mse" else softmax)(net.batch, net.sizes[-1])
     return layers, loss, updater(net, runs if flat else views), batches(net)
 
 
-def loop(parts: Any) -> Train:
+def loop(parts: Parts) -> Train:
     """The loop, whatever the layout."""
     layers, loss_of, update, resident = parts
     forwards = [forward for forward, _ in layers]

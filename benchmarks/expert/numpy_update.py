@@ -7,11 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.expert.nets import Array, Net
+from benchmarks.expert.nets import Array, Native, Net
 
 F = np.float32
 ONE, ZERO = np.ones((), F), np.zeros((), F)
-Pairs = list[tuple[Array, Array]]
+Pair = tuple[Array, Array]
+Pairs = list[Pair]
+Parts = tuple[list[Native], Native, Callable[[], None], Pairs]
+"""Layers as forward and backward, the loss, the update, the resident batches."""
 
 
 def flatten(drawn: list[Array], piece: int | None) -> tuple[Pairs, Pairs]:

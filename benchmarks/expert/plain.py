@@ -43,8 +43,11 @@ def gradients(net: Net, parameters: list[Array], x: Array, y: Array) -> tuple[fl
     return loss, found
 
 
-def build(name: str, dtype: str = "float32") -> Train:
-    """The loop on a net; `dtype` float64 shows how far rounding alone moves the losses."""
+def build(name: str, dtype: str = "float32", hat: bool = False) -> Train:
+    """The loop on a net; float64 shows how far rounding moves the losses; `hat` is Adam as Keras and TensorFlow compute it.
+
+    Their epsilon is added to the root of the uncorrected second moment: larger by 1 / sqrt(1 - beta_2 ** step).
+    """
     net = NETS[name]
     parameters = [p.astype(dtype) for pair in weights(net) for p in pair]
     resident = cycle([(x.astype(dtype), y) for x, y in batches(net)])
@@ -58,8 +61,8 @@ def build(name: str, dtype: str = "float32") -> Train:
             return
         m[...] = net.beta_1 * m + (1 - net.beta_1) * g
         v[...] = net.beta_2 * v + (1 - net.beta_2) * g * g
-        m_hat, v_hat = m / (1 - net.beta_1**count), v / (1 - net.beta_2**count)
-        p -= net.learning_rate * m_hat / (np.sqrt(v_hat) + net.epsilon)
+        m_hat, root = m / (1 - net.beta_1**count), np.sqrt(1 - net.beta_2**count)
+        p -= net.learning_rate * m_hat / (np.sqrt(v) / root + net.epsilon / (root if hat else 1))
 
     def train(steps: int) -> tuple[list[float], list[int]]:
         nonlocal count

@@ -11,19 +11,16 @@ What makes a step fast, measured with one thread on xor, where the graph itself 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from itertools import cycle, islice
-from typing import Any
 
 import tensorflow as tf
 
-from benchmarks.expert.nets import NETS, Net, Train, batches, weights
+from benchmarks.expert.nets import NETS, Native, Net, Step, Train, batches, loop, weights
 
-Update = Callable[[list[Any]], None]
+Update = Callable[[list[Native]], None]
 
 
-def loss_of(net: Net, variables: list[Any], x: Any, y: Any) -> Any:
+def loss_of(net: Net, variables: list[Native], x: Native, y: Native) -> Native:
     """The loss of a batch; variables are kernel and bias in turn."""
     for i, activation in enumerate(net.activations):
         x = tf.nn.bias_add(tf.matmul(x, variables[2 * i]), variables[2 * i + 1])
@@ -34,25 +31,25 @@ def loss_of(net: Net, variables: list[Any], x: Any, y: Any) -> Any:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, x))
 
 
-def slots(variables: list[Any]) -> list[Any]:
+def slots(variables: list[Native]) -> list[Native]:
     """A zero variable for each."""
     return [tf.Variable(tf.zeros_like(v)) for v in variables]
 
 
-def powers(net: Net) -> Callable[[], tuple[Any, Any]]:
+def powers(net: Net) -> Callable[[], tuple[Native, Native]]:
     """The powers of Adam's betas, kept in the graph."""
     power_1, power_2 = tf.Variable(1.0), tf.Variable(1.0)
     return lambda: (power_1.assign(power_1 * net.beta_1), power_2.assign(power_2 * net.beta_2))
 
 
-def training_ops(net: Net, variables: list[Any]) -> Update:
+def training_ops(net: Net, variables: list[Native]) -> Update:
     """The library's kernels; Adam with epsilon outside the correction (hat form)."""
     ops, first, rate = tf.raw_ops, slots(variables), tf.constant(net.learning_rate)
     if net.optimizer == "adam":
         second, advance = slots(variables), powers(net)
         constants = {"lr": rate, "beta1": net.beta_1, "beta2": net.beta_2, "epsilon": net.epsilon}
 
-        def adam(gradients: list[Any]) -> None:
+        def adam(gradients: list[Native]) -> None:
             power_1, power_2 = advance()
             for var, m, v, g in zip(variables, first, second, gradients, strict=True):
                 handles = {"var": var.handle, "m": m.handle, "v": v.handle}
@@ -60,7 +57,7 @@ def training_ops(net: Net, variables: list[Any]) -> Update:
 
         return adam
 
-    def sgd(gradients: list[Any]) -> None:
+    def sgd(gradients: list[Native]) -> None:
         for var, m, g in zip(variables, first, gradients, strict=True):
             if net.momentum:
                 ops.ResourceApplyMomentum(var=var.handle, accum=m.handle, lr=rate, grad=g, momentum=net.momentum)
@@ -70,31 +67,31 @@ def training_ops(net: Net, variables: list[Any]) -> Update:
     return sgd
 
 
-def assignments(net: Net, variables: list[Any]) -> Update:
+def assignments(net: Net, variables: list[Native]) -> Update:
     """The updates written out; Adam with the plain epsilon."""
     first, second, advance = slots(variables), slots(variables), powers(net)
 
-    def adam(gradients: list[Any]) -> None:
+    def adam(gradients: list[Native]) -> None:
         power_1, power_2 = advance()
         for var, m, v, g in zip(variables, first, second, gradients, strict=True):
             m_hat = m.assign_add((g - m) * (1 - net.beta_1)) / (1 - power_1)
             v_hat = v.assign_add((tf.square(g) - v) * (1 - net.beta_2)) / (1 - power_2)
             var.assign_sub(net.learning_rate * m_hat / (tf.sqrt(v_hat) + net.epsilon))
 
-    def sgd(gradients: list[Any]) -> None:
+    def sgd(gradients: list[Native]) -> None:
         for var, m, g in zip(variables, first, gradients, strict=True):
             var.assign_sub(net.learning_rate * (m.assign(net.momentum * m + g) if net.momentum else g))
 
     return adam if net.optimizer == "adam" else sgd
 
 
-def dispatch(step: Any, example: Any, how: str, xla: bool) -> Callable[[Any, Any], Any]:
+def dispatch(step: Step, example: Native, how: str, xla: bool) -> Native:
     """The traced step, called as a `function`, as its `concrete` function, or by the `op` that runs any graph."""
     function = tf.function(step, autograph=False, jit_compile=xla)
     if how == "function":
         return function
     if how == "op" and xla:
-        function = tf.function(lambda x, y: tf.function(step, autograph=False, jit_compile=True)(x, y), autograph=False)
+        function = tf.function(function, autograph=False)
     concrete = function.get_concrete_function(*example)
     if how == "concrete":
         return concrete
@@ -102,37 +99,23 @@ def dispatch(step: Any, example: Any, how: str, xla: bool) -> Callable[[Any, Any
     return lambda x, y: run(args=[x, y, *captured], Tout=types, f=concrete)[0]
 
 
-def staged(net: Net) -> list[tuple[Any, Any]]:
+def staged(net: Net) -> list[tuple[Native, Native]]:
     """The resident batches."""
     return [(tf.constant(x), tf.constant(y)) for x, y in batches(net)]
 
 
-def loop(call: Callable[[Any, Any], Any], resident: list[tuple[Any, Any]]) -> Train:
-    """The loop."""
-    stream, clock = cycle(resident), time.perf_counter_ns
-
-    def train(steps: int) -> tuple[list[float], list[int]]:
-        losses, stamps = [], []
-        for x, y in islice(stream, steps):
-            losses.append(float(call(x, y)))
-            stamps.append(clock())
-        return losses, stamps
-
-    return train
-
-
-def way(net: Net, how: str, rule: Callable[[Net, list[Any]], Update] = training_ops, xla: bool = False) -> Train:
+def way(net: Net, how: str, rule: Callable[[Net, list[Native]], Update] = training_ops, xla: bool = False) -> Train:
     """One way to train."""
     variables, resident = [tf.Variable(p) for pair in weights(net) for p in pair], staged(net)
     update = rule(net, variables)
 
-    def step(x: Any, y: Any) -> Any:
+    def step(x: Native, y: Native) -> Native:
         with tf.GradientTape() as tape:
             loss = loss_of(net, variables, x, y)
         update(tape.gradient(loss, variables))
         return loss
 
-    return loop(dispatch(step, resident[0], how, xla), resident)
+    return loop(dispatch(step, resident[0], how, xla), resident, float)
 
 
 WAYS: dict[str, Callable[[Net], Train]] = {

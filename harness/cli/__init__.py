@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -45,7 +46,7 @@ class Commands(click.Group):
         except click.UsageError as problem:
             close = difflib.get_close_matches(args[0], list(COMMANDS), 1)
             if close and "did you mean" not in problem.message.lower():
-                problem.message += f" Did you mean {close[0]!r}?"
+                raise click.UsageError(f"{problem.message} Did you mean {close[0]!r}?", ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -68,6 +69,7 @@ def harness() -> None:
 
 def main() -> None:
     """The program: every problem ends in one clear line and its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is done is saved
     try:
         code = harness.main(prog_name="python -m harness", standalone_mode=False)
         sys.stdout.flush()

@@ -77,8 +77,8 @@ def losses(run: Run) -> None:
     table = run.losses
     if table.empty:
         return
+    found: list[dict[str, Any]] = []
     steps = sorted(set(run.agreement["step"])) if len(run.agreement) else [0]
-    found = []
     for arm in dict.fromkeys(table["arm"]):
         part = table[table["arm"] == arm].set_index("step")
         if arm.startswith("reference"):

@@ -14,7 +14,8 @@ import psutil
 from ..data.facts import data_facts, train_rows
 from ..errors import UsageError
 from ..numeric.trajectory import Trajectory, trajectory
-from ..registry import Arm, backend, environments, parse
+from ..registry import Arm, backend, parse
+from ..registry.environments import environment
 from ..spec import Experiment, Facts, ProgramSpec, SpecProblem, active_slots, program, steps_per_epoch, total_steps
 from ..spec.losses import BinaryCrossEntropy
 from ..spec.reader import Source, from_mapping, read
@@ -116,8 +117,8 @@ def located_arms(source: Source, names: Sequence[str], on_command_line: bool) ->
         try:
             arm = parse(name)
             backend(arm)
-            if arm.environment and arm.environment not in environments():
-                raise UsageError(f'there is no environment "{arm.environment}"', "harness list environments")
+            if arm.environment:
+                environment(arm.environment)
         except UsageError as problem:
             if on_command_line:
                 raise

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArmFailed
-from ..numeric import lane as numeric
+from ..errors import ArmFailed, UsageError
+from ..numeric.lane import Lane as NumericLane
+from ..numeric.lane import Outcome
 from ..pool import Crew
 from ..records.provenance import command, environment, load
 from ..records.record import Record
@@ -24,7 +25,8 @@ from ..records.store import Store
 from ..registry import Arm, not_installed
 from ..spec import encode, relevant_forms
 from ..tables import Run
-from ..timing import lane as timing
+from ..timing.lane import Lane as TimingLane
+from .interrupts import one_interrupt
 from .layout import lay_out
 from .plan import Plan, plan
 
@@ -67,16 +69,47 @@ def run(
 def execute(found: Plan, results: Path, timings: bool, progress: Progress) -> Run:
     """Run a plan."""
     store = Store.create(results, found.experiment.name)
-    with tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True) as folder:
-        work = Work(found, store, Path(folder), progress)
-        try:
+    with one_interrupt() as no_more_interrupts, working_folder(store) as folder:
+        work = Work(found, store, folder, progress)
+        with nothing_run(store):
             work.begin()
-            work.numeric()
+        try:
+            work.compare_arms()
             if timings:
-                work.timing()
+                work.time_arms()
         except KeyboardInterrupt:
             work.interrupt()
+        no_more_interrupts()
         return work.end()
+
+
+@contextmanager
+def working_folder(store: Store) -> Iterator[Path]:
+    """A folder for what passes between parent and workers, gone with the run."""
+    with nothing_run(store):
+        folder = tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+    with folder:
+        yield Path(folder.name)
+
+
+@contextmanager
+def nothing_run(store: Store) -> Iterator[None]:
+    """What goes wrong here is a run that did not start: it leaves nothing.
+
+    Raises:
+        UsageError: temporary files cannot be written, or the data do not fit into the memory.
+    """
+    try:
+        yield
+    except OSError as problem:
+        store.discard()
+        raise UsageError(f"cannot write temporary files: {problem.strerror or problem}", "set TMPDIR to a folder with room") from None
+    except MemoryError:
+        store.discard()
+        raise UsageError("the rows, their order and their masks do not fit into the memory", "make the run shorter") from None
+    except BaseException:
+        store.discard()
+        raise
 
 
 @dataclass
@@ -105,7 +138,7 @@ class Work:
         trajectory = self.plan.trajectory
         if trajectory.note:
             self.notes.append(trajectory.note)
-        self.lane = numeric.Lane(
+        self.lane = NumericLane(
             crew=self.crew, spec=self.plan.spec, trajectory=trajectory, dtype=compare.dtype, folder=self.folder,
             free={
                 "steps": self.plan.steps, "evaluate": self.plan.evaluations, "names": list(self.plan.metrics),
@@ -114,7 +147,7 @@ class Work:
             weights=self.weights, progress=self.progress,
         )  # fmt: skip
 
-    def numeric(self) -> None:
+    def compare_arms(self) -> None:
         """The numeric lane: as many workers at a time as there are cores; the reference first, since all wait for it."""
         forms = relevant_forms(self.plan.spec.optimizer, {})
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads, self.stopping():
@@ -137,7 +170,7 @@ class Work:
         """Compute the reference ahead of the arms; whoever needs it is told if it failed."""
         try:
             self.lane.reference(forms)
-        except ArmFailed:
+        except (ArmFailed, OSError):
             return
 
     def arm(self, arm: Arm) -> None:
@@ -152,10 +185,13 @@ class Work:
             self.fill(record, self.lane.run(arm))
         except ArmFailed as problem:
             record.status, record.reason = problem.status, problem.reason
+        except OSError as problem:
+            record.status, record.reason = "failed", f"temporary files: {problem.strerror or problem}"
         self.keep(record)
-        self.progress(arm.name, {"done": record.status, "reason": record.reason, "verdict": record.facts.get("verdict", "")})
+        verdict = record.facts.get("verdict", "") if record.status == "ok" else ""
+        self.progress(arm.name, {"done": record.status, "reason": record.reason, "verdict": verdict})
 
-    def fill(self, record: Record, outcome: numeric.Outcome) -> None:
+    def fill(self, record: Record, outcome: Outcome) -> None:
         """An outcome as a record."""
         record.facts.update(outcome.facts)
         record.losses, record.metrics, record.agreement, record.final = outcome.losses, outcome.metrics, outcome.agreement, outcome.final
@@ -168,11 +204,11 @@ class Work:
         logs = [self.crew.log(record.arm), self.crew.log(f"{record.arm} timing")]
         self.store.record(record, logs)
 
-    def timing(self) -> None:
+    def time_arms(self) -> None:
         """The timing lane: arms whose numbers are right."""
         arms = [arm for arm in self.plan.arms if timed(self.records[arm.name])]
         compare = self.plan.experiment.compare
-        lane = timing.Lane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, self.progress)
+        lane = TimingLane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, self.progress)
         with self.stopping():
             found = lane.run(arms)
         for name, result in found.items():
@@ -185,13 +221,11 @@ class Work:
     def interrupt(self) -> None:
         """Arms that did not end are rows that say so."""
         self.interrupted = True
-        if hasattr(self, "crew"):
-            self.crew.stop()
+        self.notes.append("the run was interrupted; what had ended was saved")
+        self.crew.stop()
 
     def end(self) -> Run:
         """Save the references and the manifest."""
-        if not hasattr(self, "lane"):
-            raise KeyboardInterrupt
         for key, reference in self.lane.references.items():
             record = Record(f"reference{key}")
             self.fill(record, reference.outcome)

@@ -23,6 +23,9 @@ SEPARATOR = "\x1e"
 #: of the parent's variables, those that would change what the child imports
 FORGOTTEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
+#: seconds between two looks at whether the child is still there
+LOOK = 1.0
+
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -41,7 +44,7 @@ class Worker:
         Raises:
             ArmFailed: the interpreter cannot be started.
         """
-        self.log, self.time_limit = log, time_limit
+        self.log, self.time_limit, self.buried = log, time_limit, False
         self.started = time.perf_counter()
         inherited = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
         group: dict[str, Any] = (
@@ -69,12 +72,12 @@ class Worker:
             return
         for line in self.process.stdout:
             text = line.decode("utf-8", "replace").rpartition(SEPARATOR)
-            if not text[1]:
-                continue
             try:
-                self.answers.put(json.loads(text[2]))
+                answer = json.loads(text[2]) if text[1] else None
             except ValueError:
                 continue
+            if isinstance(answer, dict):
+                self.answers.put(answer)
         self.answers.put(None)
 
     def ask(self, command: str, *, progress: Progress | None = None, **arguments: Any) -> Any:
@@ -84,13 +87,8 @@ class Worker:
             ArmFailed: the command failed, the worker died, or it took longer than its time limit.
         """
         line = SEPARATOR + json.dumps({"command": command, "arguments": arguments}) + "\n"
-        try:
-            if self.process.stdin is None:
-                raise BrokenPipeError
-            self.process.stdin.write(line.encode())
-            self.process.stdin.flush()
-        except (BrokenPipeError, OSError):
-            raise self.ended() from None
+        # a pipe that nobody reads takes 64 KiB and then holds its writer for ever
+        threading.Thread(target=self.send, args=(line.encode(),), daemon=True).start()
         while True:
             answer = self.next_answer(command)
             if "result" in answer:
@@ -100,16 +98,31 @@ class Worker:
             if progress is not None:
                 progress(answer)
 
-    def next_answer(self, command: str) -> dict[str, Any]:
-        """The next line of the child."""
+    def send(self, line: bytes) -> None:
+        """Write a request. That the child is gone shows where its answer is waited for."""
         try:
-            answer = self.answers.get(timeout=self.time_limit)
-        except queue.Empty:
-            self.kill()
-            raise ArmFailed("timed out", f"no answer to {command!r} within {self.time_limit:g} s") from None
-        if answer is None:
-            raise self.ended()
-        return answer
+            if self.process.stdin is not None:
+                self.process.stdin.write(line)
+                self.process.stdin.flush()
+        except (OSError, ValueError):
+            return
+
+    def next_answer(self, command: str) -> dict[str, Any]:
+        """The next line of the child. What the child started may keep its pipe open, so its end is also looked for."""
+        end = time.monotonic() + self.time_limit
+        while True:
+            try:
+                answer = self.answers.get(timeout=max(0.0, min(LOOK, end - time.monotonic())))
+            except queue.Empty:
+                answer = None
+                if self.process.poll() is None:
+                    if time.monotonic() < end:
+                        continue
+                    self.kill()
+                    raise ArmFailed("timed out", f"no answer to {command!r} within {self.time_limit:g} s") from None
+            if answer is None:
+                raise self.ended()
+            return answer
 
     def ended(self) -> ArmFailed:
         """Why the child is gone."""
@@ -118,7 +131,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.kill()
             return ArmFailed("crashed", "closed its pipe and went on; it was ended")
-        if code == -9:
+        self.kill()
+        if code in (-9, 128 + 9):  # 137: of a shell that waited for it
             return ArmFailed("killed", "ended by signal 9 (SIGKILL): by hand, or the system ran out of memory")
         if code < 0:
             return ArmFailed("crashed", f"ended by signal {-code} ({signal.Signals(-code).name}){self.last_words()}")
@@ -133,7 +147,10 @@ class Worker:
         return f": {lines[-1].strip()[:300]}" if lines else ""
 
     def kill(self) -> None:
-        """End it at once, and whatever it started."""
+        """End it at once, and whatever it started; once, since its number may be another's later."""
+        if self.buried:
+            return
+        self.buried = True
         try:
             if os.name == "nt":
                 self.process.kill()
@@ -144,9 +161,8 @@ class Worker:
         self.process.wait()
 
     def close(self) -> None:
-        """End it; it keeps nothing that matters."""
-        if self.process.poll() is None:
-            self.kill()
+        """End it and what it started; it keeps nothing that matters."""
+        self.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 try:

@@ -10,7 +10,7 @@ import psutil
 
 from ..errors import UsageError
 from .record import Record
-from .store import read_record
+from .store import read_document, read_record
 
 
 def run_folders(results: Path) -> list[Path]:
@@ -54,12 +54,11 @@ def read_run(folder: Path) -> tuple[dict[str, Any], list[Record]]:
 def manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run; empty where it did not end."""
     try:
-        found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return read_document(folder / "manifest.json", "harness.run/1")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as problem:
         raise UsageError(f"cannot read {folder / 'manifest.json'}: {problem}") from None
-    return found
 
 
 def others_running(results: Path, own: Path) -> list[str]:

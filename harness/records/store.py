@@ -34,7 +34,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON; numbers that are not finite become null."""
-    write_text(path, json.dumps(finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, json.dumps(finite(value), indent=1, allow_nan=False) + "\n")
 
 
 def finite(value: Any) -> Any:
@@ -70,17 +70,21 @@ class Store:
             UsageError: nothing can be written there.
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        runs = results / "runs"
+        folder = results / "runs" / f"{name}-{stamp}-{secrets.token_hex(2)}"
         try:
-            runs.mkdir(parents=True, exist_ok=True)
-            folder = runs / f"{name}-{stamp}-{secrets.token_hex(2)}"
+            folder.parent.mkdir(parents=True, exist_ok=True)
             (folder / "arms").mkdir(parents=True)
             write_json(folder / "running.json", {"pid": os.getpid()})
         except OSError as problem:
+            shutil.rmtree(folder, ignore_errors=True)
             raise UsageError(
                 f"cannot write results to {results}: {problem.strerror}", "choose another folder with --results FOLDER"
             ) from None
         return cls(folder)
+
+    def discard(self) -> None:
+        """Take the folder away again: nothing was run."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def save(self, action: Any) -> None:
         """Do some writing, unless an earlier one failed."""
@@ -149,15 +153,25 @@ def read_record(folder: Path) -> Record:
         UsageError: it is not what `save_record` wrote.
     """
     try:
-        head = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        if head.get("schema") != SCHEMA:
-            raise ValueError(f"schema {head.get('schema')!r}, not {SCHEMA!r}")
+        head = read_document(folder / "record.json", SCHEMA)
         losses = [row["loss"] for row in read_parquet(folder / "losses.parquet")]
         tables = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
         final = folder / "final.npz"
         return Record(head["arm"], head["status"], head["reason"], head["facts"], losses, final=final if final.exists() else None, **tables)
     except (OSError, ValueError, KeyError) as problem:
         raise UsageError(f"cannot read {folder}: {problem}") from None
+
+
+def read_document(path: Path, schema: str) -> dict[str, Any]:
+    """Read a JSON file that says what it is.
+
+    Raises:
+        ValueError: it is no JSON, or something else.
+    """
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or found.get("schema") != schema:
+        raise ValueError(f"{path.name} is not of schema {schema!r}")
+    return found
 
 
 def read_parquet(path: Path) -> list[dict[str, Any]]:

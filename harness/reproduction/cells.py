@@ -1,7 +1,8 @@
 """What is committed of a run: small tables of numbers, one row a cell, so that git shows which number moved.
 
 Every cell is (table, step, kind, name, arm) -> value. Losses and metrics are of the free pass, tensors of the forced pass: the norm
-of every loss, output, gradient and update. Times stand as ratios, since seconds belong to a machine.
+of every loss, output, gradient and update, and how far each gradient is from the reference's, beside the floor. Times stand as
+ratios, since seconds belong to a machine.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ KEYS = {
     "losses": ["step"],
     "metrics": ["step", "split", "metric"],
     "tensors": ["step", "kind", "tensor"],
+    "errors": ["step", "tensor"],
     "timings": ["quantity"],
 }
 KINDS = ("loss", "outputs", "gradients", "updates")
@@ -26,7 +28,7 @@ EVALUATIONS = 5
 
 def committed(run: Run) -> dict[str, pandas.DataFrame]:
     """The tables of a run that are committed: a column for each arm that ran, the reference's forms first."""
-    return {"losses": losses(run), "metrics": metrics(run), "tensors": tensors(run), "timings": timings(run)}
+    return {"losses": losses(run), "metrics": metrics(run), "tensors": tensors(run), "errors": errors(run), "timings": timings(run)}
 
 
 def losses(run: Run) -> pandas.DataFrame:
@@ -46,6 +48,21 @@ def metrics(run: Run) -> pandas.DataFrame:
 def tensors(run: Run) -> pandas.DataFrame:
     """Norms of the tensors of the forced pass."""
     return wide(run, run.agreement[run.agreement["kind"].isin(KINDS)], "tensors", "norm")
+
+
+def errors(run: Run) -> pandas.DataFrame:
+    """Relative errors of the gradients, two digits, beside the floor of the first form."""
+    table = run.gradients[~run.gradients["arm"].str.startswith("reference")]
+    found = wide(run, table.assign(error=table["error"].map(two_digits)), "errors", "error")
+    if len(table):
+        floor = table[table["arm"] == table["arm"].iloc[0]]["floor"].map(two_digits)
+        found.insert(2, "floor", floor.to_numpy())
+    return found
+
+
+def two_digits(value: float) -> float:
+    """A number with two significant digits."""
+    return float(f"{value:.1e}")
 
 
 def timings(run: Run) -> pandas.DataFrame:

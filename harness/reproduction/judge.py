@@ -1,7 +1,7 @@
 """Every committed number against the same number made anew: bitwise equal, within rounding, changed, or cannot run here.
 
 Tolerances are measured in the new run. A norm of the forced pass may move by what rounding moves its tensor: the committed and the
-new value both lie within LIMIT ceilings of the truth, so twice that between them. A number of the free pass may move by as many
+new value both lie within LIMIT ceilings of the truth, so twice that between them; an error may be anything up to LIMIT ceilings. A number of the free pass may move by as many
 times what rounding alone has moved it so far: the widest gap between any agreeing arm of the new run and its reference.
 Times are reported, never judged.
 """
@@ -38,7 +38,7 @@ class Cell(NamedTuple):
 
 def judge(old: dict[str, pandas.DataFrame], new: dict[str, pandas.DataFrame], run: Run) -> list[Cell]:
     """All cells of a reference."""
-    allowed = {"losses": free_gaps(run), "metrics": metric_gaps(run), "tensors": forced_gaps(run)}
+    allowed = {"losses": free_gaps(run), "metrics": metric_gaps(run), "tensors": forced_gaps(run), "errors": error_gaps(run)}
     return [
         cell(name, key, arm, value, lookup(new[name], KEYS[name], key, arm), allowed.get(name, {}).get((*key, arm), 0.0))
         for name, table in old.items()
@@ -86,6 +86,13 @@ def forced_gaps(run: Run) -> dict[tuple[Any, ...], float]:
         (row.step, row.kind, row.tensor, row.arm): APART * row.ceiling * max(row.reference, row.norm)
         for row in table.itertuples(index=False)
     }
+
+
+def error_gaps(run: Run) -> dict[tuple[Any, ...], float]:
+    """How far each gradient's error, and the floor, may move: (step, tensor, arm) -> distance."""
+    found = {(row.step, row.tensor, row.arm): LIMIT * row.ceiling for row in run.gradients.itertuples(index=False)}
+    first = run.arms[0].arm
+    return {**found, **{(step, tensor, "floor"): reach for (step, tensor, arm), reach in found.items() if arm == first}}
 
 
 def free_gaps(run: Run) -> dict[tuple[Any, ...], float]:

@@ -22,9 +22,9 @@ def classes() -> Dict[str, Any]:
     """Every class that can stand in a file, by name."""
     plain = (Experiment, Model, Train, Compare, Node, ProgramSpec)
     families = (Data, Initializer, ActivationFunction, Layer, Loss, Optimizer)
-    found = {cls.__name__: cls for cls in plain}
+    found: Dict[str, Any] = {cls.__name__: cls for cls in plain}
     for base in families:
-        found.update({cls.__name__: cls for cls in family(base).values()})  # type: ignore[type-var]
+        found.update({cls.__name__: cls for cls in family(base).values()})
     return found
 
 

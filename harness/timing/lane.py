@@ -77,26 +77,25 @@ class Lane:
             workers: dict[str, Worker] = {}
             for arm in order:
                 self.progress(arm.name, {"phase": "starting alone"})
-                self.guarded(found[arm.name], lambda arm=arm: workers.update({arm.name: self.open(stack, arm, found[arm.name])}))
+                self.guarded(found[arm.name], self.open, stack, arm, found[arm.name], workers)
             for variant in self.variants:
                 self.rounds(workers, found, variant)
             for name, worker in workers.items():
                 timing = found[name]
                 if timing.failure is None:
-                    self.guarded(timing, lambda w=worker, t=timing: t.facts.update(memory_peak=w.ask("memory")["peak"]))
+                    self.guarded(timing, self.memory, worker, timing)
         return found
 
-    def guarded(self, timing: Timing, work: Callable[[], Any]) -> Any:
+    def guarded(self, timing: Timing, work: Callable[..., None], *arguments: Any) -> None:
         """Do some work of an arm; what goes wrong becomes its failure."""
         try:
-            return work()
+            work(*arguments)
         except ArmFailed as problem:
             timing.failure = (problem.status, problem.reason)
-            return None
 
-    def open(self, stack: ExitStack, arm: Arm, timing: Timing) -> Worker:
+    def open(self, stack: ExitStack, arm: Arm, timing: Timing, workers: dict[str, Worker]) -> None:
         """Start a worker alone, so that its start-up can be timed, and warm it up."""
-        worker = stack.enter_context(self.crew.worker(arm, f"{arm.name} timing"))
+        worker = workers[arm.name] = stack.enter_context(self.crew.worker(arm, f"{arm.name} timing"))
         opened = worker.ask("open", backend=arm.backend)
         timing.facts.update({"import": opened["import"], "memory_import": opened["memory"]})
         built = worker.ask(
@@ -105,7 +104,14 @@ class Lane:
         )  # fmt: skip
         timing.facts["build"] = built["build"]
         timing.facts.update(worker.ask("start", native_dropout=self.variants[0] == "native"))
-        return worker
+
+    def memory(self, worker: Worker, timing: Timing) -> None:
+        """Peak memory at the end."""
+        timing.facts["memory_peak"] = worker.ask("memory")["peak"]
+
+    def start_native(self, worker: Worker, timing: Timing) -> None:
+        """Warm up with the framework's own dropout."""
+        timing.facts["native"] = worker.ask("start", native_dropout=True)
 
     def rounds(self, workers: Mapping[str, Worker], found: dict[str, Timing], variant: str) -> None:
         """All rounds of one variant."""
@@ -113,7 +119,7 @@ class Lane:
             for name, worker in workers.items():
                 if found[name].failure is None:
                     self.progress(name, {"phase": "warming up with its own dropout"})
-                    self.guarded(found[name], lambda w=worker, n=name: found[n].facts.update(native=w.ask("start", native_dropout=True)))
+                    self.guarded(found[name], self.start_native, worker, found[name])
         alive = [name for name in workers if found[name].failure is None]
         if alive:
             self.progress("", {"phase": f"timing {len(alive)} arms in turn"})
@@ -122,7 +128,7 @@ class Lane:
             dice.shuffle(alive)
             for position, name in enumerate([*alive, *reversed(alive)]):
                 if found[name].failure is None:
-                    self.guarded(found[name], lambda n=name, p=position: self.visit(workers[n], found[n], variant, number, p))
+                    self.guarded(found[name], self.visit, workers[name], found[name], variant, number, position)
 
     def visit(self, worker: Worker, timing: Timing, variant: str, number: int, position: int) -> None:
         """One block of one arm."""

@@ -1,7 +1,4 @@
-"""`python -m harness.worker`: one arm, driven by the parent over pipes. It leaves without unloading its framework, which would
-take seconds."""
-
-import os
+"""`python -m harness.worker`: one arm, driven by the parent over pipes. It ends when the parent closes its end."""
 
 from .channel import Channel
 
@@ -10,5 +7,3 @@ if __name__ == "__main__":
     from .session import serve
 
     serve(channel)
-    channel.answers.flush()
-    os._exit(0)

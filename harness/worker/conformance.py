@@ -6,7 +6,7 @@ Tolerances are measured: the reference in float64, and replicas of it that diffe
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 import numpy
 
@@ -143,7 +143,7 @@ def check(adapter: Any, dtype: str, device: str, mode: str, name: str, seed: int
     return found
 
 
-def same(left: Arrays, right: Arrays) -> bool:
+def same(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     """Whether arrays have the same names and bits."""
     return set(left) == set(right) and all(numpy.array_equal(left[name], right[name]) for name in left)
 

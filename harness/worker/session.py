@@ -112,12 +112,18 @@ class Session:
             found[name] = check(self.adapter, dtype, device, mode, name, seed)
         return found
 
+    def supports(self, dtype: str, device: str, mode: str) -> Dict[str, Any]:
+        """What the adapter says of each case of harness.worker.conformance: case -> reasons why not."""
+        from .conformance import cases
+
+        return {name: self.adapter.supports(spec, dtype, device, mode) for name, spec in cases().items()}
+
     def memory(self) -> Dict[str, Any]:
         """Peak memory so far, MiB."""
         return {"peak": peak_memory()}
 
 
-COMMANDS = ("open", "build", "free", "forced", "start", "block", "memory", "conformance")
+COMMANDS = ("open", "build", "free", "forced", "start", "block", "memory", "conformance", "supports")
 
 
 def serve(channel: Channel) -> None:
