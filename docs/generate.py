@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.registry import Arm, backends  # noqa: E402
-from harness.reproduction.page import rows  # noqa: E402
-from harness.reproduction.reference import read  # noqa: E402
+from harness.registry import Arm, backends
+from harness.reproduction.page import rows
+from harness.reproduction.reference import read
 
 DOCUMENTS = ("README.md", "docs/reference.md")
 PART = re.compile(r"(<!-- (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -57,16 +58,16 @@ def support() -> str:
     from harness.worker.conformance import cases
 
     names = [arm for backend in backends().values() for arm in (Arm(backend.name, mode).name for mode in backend.modes)]
-    known: dict[str, dict[str, list[str]]] = {}
-    import tempfile
-
+    known: dict[str, dict[str, dict[str, list[str]]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         crew = Crew(Path(folder), "cpu", 1, 300)
         for name in names:
             arm = parse(name)
             with crew.worker(arm) as worker:
                 worker.ask("open", backend=arm.backend)
-                known[name] = {dtype: worker.ask("supports", dtype=dtype, device="cpu", mode=arm.mode) for dtype in ("float32", "float64")}
+                known[name] = {
+                    dtype: worker.ask("supports", dtype=dtype, device="cpu", mode=arm.mode) for dtype in ("float32", "float64")
+                }
     lines = ["| arm | " + " | ".join(cases()) + " | float64 |", "| --- |" + " --- |" * (len(cases()) + 1)]
     for name, found in known.items():
         marks = ["no" if found["float32"][case] else "yes" for case in cases()]

@@ -1,8 +1,8 @@
 """One experiment through many frameworks: do they agree, what does each cost, does it still hold?
 
-    import harness
-    run = harness.run("experiments/xor.toml")
-    run.losses, run.gradients, run.timings, run.memory      # tidy pandas DataFrames
+import harness
+run = harness.run("experiments/xor.toml")
+run.losses, run.gradients, run.timings, run.memory      # tidy pandas DataFrames
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def harness() -> Command:
     """The real command in a real process: `harness("run", "xor.toml", env={...})`."""
 
-    def command(*words: Any, env: dict[str, str] | None = None, cwd: Path = ROOT, **options: Any) -> subprocess.CompletedProcess[str]:
+    def command(
+        *words: Any, env: dict[str, str] | None = None, cwd: Path = ROOT, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "harness", *map(str, words)],
             capture_output=True,

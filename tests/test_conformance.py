@@ -34,7 +34,9 @@ def conformance(arm_name: str, dtype: str, names: list[str] | None, seed: int = 
         crew = Crew(Path(folder), "cpu", 1, 300)
         with crew.worker(arm) as worker:
             worker.ask("open", backend=arm.backend)
-            found: dict[str, Any] = worker.ask("conformance", names=names or every, dtype=dtype, device="cpu", mode=arm.mode, seed=seed)
+            found: dict[str, Any] = worker.ask(
+                "conformance", names=names or every, dtype=dtype, device="cpu", mode=arm.mode, seed=seed
+            )
             return found
 
 

@@ -3,6 +3,6 @@
 from .program import FORMS, Program, supports, versions
 
 REQUIRES = {"jax": "jax", "optax": "jax"}
-MODES = {"": {}}
+MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}}
 
 __all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]

@@ -122,7 +122,7 @@ class Softmax(Layer):
         if x is not self.seen:
             self.bind(x)
         ops, y = self.ops, self.y
-        ops.exp(ops.subtract(self.x, numpy.maximum.reduce(self.x, 0), y), y)
+        ops.exp(ops.subtract(self.x, self.x.max(0), y), y)
         ops.divide(y, ops.dot(self.features, y), y)
         return self.whole
 

@@ -83,7 +83,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def value(self, z: Any, y: Any) -> Any:
         ops, dz, total, picked, share = self.ops, self.dz, self.total, self.picked, self.row_share
-        ops.subtract(z, numpy.maximum.reduce(z, 0, None, self.top), dz)
+        ops.subtract(z, z.max(0, self.top), dz)
         integer = y.ndim == 1
         if integer:
             numpy.add(numpy.multiply(y, self.stride, self.index), self.columns, self.index)

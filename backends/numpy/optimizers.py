@@ -128,7 +128,11 @@ class RMSprop(Optimizer):
     def setup(self) -> None:
         spec = self.spec
         self.rho, self.rest = self.number(spec.rho), self.number(1 - spec.rho)
-        self.epsilon, self.rate, self.momentum = self.number(spec.epsilon), self.number(spec.learning_rate), self.number(spec.momentum)
+        self.epsilon, self.rate, self.momentum = (
+            self.number(spec.epsilon),
+            self.number(spec.learning_rate),
+            self.number(spec.momentum),
+        )
         self.inside = self.forms.get("rmsprop.epsilon") == "inside"
         self.rate_inside = self.forms.get("rmsprop.momentum") == "lr_velocity"
 

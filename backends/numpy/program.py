@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from itertools import cycle
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy
 
@@ -35,7 +35,16 @@ def versions() -> Dict[str, Any]:
         blas = numpy.show_config("dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
     except TypeError:  # numpy before 1.25 can only print it
         return found
-    return {**found, "blas": f"{blas['name']} {blas['version']}"}
+    return {**found, "blas": f"{blas['name']} {blas['version']}", "blas_core": blas_core()}
+
+
+def blas_core() -> Optional[str]:
+    """The processor that the BLAS takes this one for: OpenBLAS's speed depends on it. None where threadpoolctl is missing."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return None
+    return next((pool.get("architecture") for pool in threadpool_info() if pool.get("user_api") == "blas"), None)
 
 
 class Program:
@@ -53,8 +62,10 @@ class Program:
         for node in spec.nodes:
             stop = start + sum(math.prod(parameter.shape) for parameter in node.parameters)
             whole = slice(start, stop), (-1, node.output_shape[-1])  # a kernel, with the bias as its last row
-            kernels = [flat[whole[0]].reshape(whole[1]) if stop > start else None for flat in (self.flat, self.flat_gradients)]
-            self.layers.append(layer_class(node)(node, *kernels, ops, dtype))
+            kernel, gradient = (
+                flat[whole[0]].reshape(whole[1]) if stop > start else None for flat in (self.flat, self.flat_gradients)
+            )
+            self.layers.append(layer_class(node)(node, kernel, gradient, ops, dtype))
             start = stop
         self.masks = [layer for layer in self.layers if isinstance(layer, Mask)]
         self.trained = self.layers[: spec.loss_node + 1]

@@ -3,6 +3,6 @@
 from .program import FORMS, Program, supports, versions
 
 REQUIRES = {"tensorflow": "tensorflow"}
-MODES = {"": {}, "xla": {}}
+MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}, "xla": {}}
 
 __all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from harness.spec import Optimizer, active_slots
 
-#: one parameter's update: spec, constants in its dtype, handle, gradient, slots' handles, beta_1 and beta_2 to the power of the step
+#: one parameter's update: spec, constants in its dtype, handle, gradient, handles of its slots, betas to the power of the step
 Update = Callable[[Any, Callable[[float], Any], Any, Any, Sequence[Any], Sequence[Any]], None]
 
 

@@ -17,8 +17,6 @@ from harness.spec import Dropout, Node, ProgramSpec, active_slots
 from .layers import ACTIVATIONS, LAYERS, LOSSES, Drop, apply
 from .optimizers import OPTIMIZERS, slot_names
 
-Call = Callable[[], List[Any]]
-
 tf.config.experimental.enable_tensor_float_32_execution(False)  # else GPUs multiply float32 in less
 
 FORMS = {"adam.epsilon": "hat", "rmsprop.epsilon": "inside", "rmsprop.momentum": "lr_velocity"}
@@ -59,8 +57,7 @@ class Program:
             self.random = tf.random.Generator.from_seed(0)
             self.count = tf.Variable(0.0, dtype=tf.float64)
         self.step_count = 0
-        self.native_step, self.masked_step = self.function(self.step), self.function(self.step)
-        self.probe_step, self.infer = self.function(self.watch), self.function(lambda x: self.forward(x, lambda node, x: x)[-1])
+        self.traced, self.probed, self.full = (self.function(body) for body in (self.step, self.watch, self.infer))
 
     def variables(self) -> Dict[str, Any]:
         """A variable for each parameter."""
@@ -136,16 +133,15 @@ class Program:
             slots = [slot[name].handle for slot in self.slots.values()]
             OPTIMIZERS[spec.type](spec, lambda value: tf.constant(value, self.dtype), parameter.handle, gradient, slots, powers)
 
-    def calls(self, staged: List[Batch]) -> Iterator[Call]:
+    def calls(self, staged: List[Batch]) -> Iterator[Callable[[], List[Any]]]:
         """The step on each batch, as the op that runs a graph: `tf.function` canonicalises its arguments at every call, which
         takes 140 us, and a concrete function still 50. The op drops the attribute that asks for XLA, unless it is inside."""
         for batch in staged:
             masks = [] if batch.masks is None else [batch.masks[name] for name in self.dropouts]
-            step, arguments = self.masked_step if masks else self.native_step, (batch.inputs, batch.targets, *masks)
-            graph = step.get_concrete_function(*arguments)
-            yield partial(
-                tf.raw_ops.StatefulPartitionedCall, args=[*arguments, *graph.captured_inputs], Tout=[self.dtype], f=graph
-            )
+            arguments = (batch.inputs, batch.targets, *masks)
+            graph = self.traced.get_concrete_function(*arguments)
+            types = [output.dtype for output in graph.outputs]
+            yield partial(tf.raw_ops.StatefulPartitionedCall, args=[*arguments, *graph.captured_inputs], Tout=types, f=graph)
 
     def compile(self, staged: List[Batch]) -> Dict[str, float]:
         """Trace the first batch's step, then run it once: only that builds its kernels (and compiles them under XLA)."""
@@ -177,8 +173,18 @@ class Program:
         self.step_count += steps
         return Trace(losses, stamps)
 
+    def probe(self, batch: Batch) -> Probe:
+        """Loss, outputs and gradients of one batch; see the contract."""
+        native = self.stage([batch])[0]
+        with tf.device(self.device):
+            loss, outputs, gradients = self.probed(native.inputs, native.targets, *masked(self.spec, native.masks).values())
+        names, values = [node.name for node in self.spec.nodes], [gradient.numpy() for gradient in gradients]
+        count = len(self.parameters)
+        of_parameters, of_outputs = dict(zip(self.parameters, values)), dict(zip(names, values[count + 1 :]))
+        return Probe(float(loss), {n: y.numpy() for n, y in zip(names, outputs)}, of_parameters, of_outputs, values[count])
+
     def watch(self, x: Any, y: Any, *masks: Any) -> Tuple[Any, List[Any], List[Any]]:
-        """Loss, outputs, and the gradients of parameters, inputs and outputs."""
+        """The graph of `probe`: loss, outputs, and the gradients of parameters, inputs and outputs."""
         parameters = list(self.parameters.values())
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([x, *parameters])
@@ -186,21 +192,15 @@ class Program:
             loss = self.loss(outputs, y)
         return loss, outputs, tape.gradient(loss, [*parameters, x, *outputs], unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
-    def probe(self, batch: Batch) -> Probe:
-        """Loss, outputs and gradients of one batch; see the contract."""
-        native = self.stage([batch])[0]
-        with tf.device(self.device):
-            loss, outputs, gradients = self.probe_step(native.inputs, native.targets, *masked(self.spec, native.masks).values())
-        names, values = [node.name for node in self.spec.nodes], [gradient.numpy() for gradient in gradients]
-        count = len(self.parameters)
-        of_parameters, of_outputs = dict(zip(self.parameters, values)), dict(zip(names, values[count + 1 :]))
-        return Probe(float(loss), {n: y.numpy() for n, y in zip(names, outputs)}, of_parameters, of_outputs, values[count])
-
     def predict(self, staged: List[Batch]) -> List[Any]:
         """Outputs in inference mode; see the contract."""
         with tf.device(self.device):
-            outputs = [self.infer(batch.inputs) for batch in staged]
+            outputs = [self.full(batch.inputs) for batch in staged]
         return [output.numpy() for output in outputs]
+
+    def infer(self, x: Any) -> Any:
+        """The graph of `predict`."""
+        return self.forward(x, lambda node, x: x)[-1]
 
 
 def convert(batch: Batch, change: Callable[[Any], Any]) -> Batch:

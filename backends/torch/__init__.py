@@ -3,6 +3,6 @@
 from .program import FORMS, Program, supports, versions
 
 REQUIRES = {"torch": "torch"}
-MODES = {"": {}, "compile": {}}
+MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}, "compile": {}}
 
 __all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]

@@ -8,7 +8,9 @@ What makes a step fast, measured with one thread:
 - `np.maximum(a, b, out=c)`, not `np.maximum(a, b, c)`: the positional form is deprecated and costs 0.6 us more.
 - ReLU's derivative as `multiply(d, mask, d)`: 27 us on 128 x 1024; `copyto(where=)`, `putmask`, `d[mask] = 0` cost 520.
 - one flat parameter and one flat gradient buffer, layers holding views: an update is a few calls, whatever the depth.
-- for millions of parameters an update in pieces that stay in the L2 cache.
+- for millions of parameters an update in pieces that stay in the L2 cache: 4 % of a step.
+
+OpenBLAS 0.3.31 takes a Zen 5 core for a Haswell; OPENBLAS_CORETYPE=SkylakeX makes digits-mlp and wide 30 % faster there.
 """
 
 from __future__ import annotations
@@ -127,8 +129,12 @@ WAYS: dict[str, Callable[[str], Train]] = {
     "columns, flat": lambda net: loop(numpy_columns.parts(NETS[net], None)),
     "columns, flat in pieces": lambda net: loop(numpy_columns.parts(NETS[net], PIECE)),
 }
-BEST: dict[str, str] = {}
-ORDINARY: dict[str, str] = {}
+BEST: dict[str, str] = {
+    "xor": "columns, flat",
+    "digits-mlp": "columns, flat",
+    "wide": "columns, flat in pieces",
+}
+ORDINARY: dict[str, str] = {"xor": "rows, flat", "digits-mlp": "rows, flat", "wide": "rows, flat in pieces"}
 
 
 def build(net: str, way: str) -> Train:

@@ -129,8 +129,17 @@ WAYS: dict[str, Callable[[Net], Train]] = {
     "xla: op, training ops": lambda net: way(net, "op", xla=True),
     "xla: op, assign_sub": lambda net: way(net, "op", assignments, xla=True),
 }
-BEST: dict[str, str] = {}
-ORDINARY: dict[str, str] = {}
+BEST: dict[str, str] = {
+    "xor": "op, assign_sub",
+    "digits-mlp": "op, training ops",
+    "wide": "op, training ops",
+    "xor:xla": "xla: op, assign_sub",
+    "digits-mlp:xla": "xla: op, training ops",
+    "wide:xla": "xla: op, training ops",
+}
+ORDINARY: dict[str, str] = dict.fromkeys(NETS, "function, training ops") | dict.fromkeys(
+    (f"{net}:xla" for net in NETS), "xla: function, training ops"
+)
 
 
 def build(net: str, name: str) -> Train:

@@ -128,8 +128,12 @@ WAYS: dict[str, Callable[[Net], Step]] = {
     "compile: one graph, kernels": lambda net: direct(net, one_graph=True),
     "compile: one graph, cpp_wrapper": lambda net: direct(net, one_graph=True, cpp_wrapper=True),
 }
-BEST: dict[str, str] = {}
-ORDINARY: dict[str, str] = {}
+BEST: dict[str, str] = dict.fromkeys(NETS, "functions, kernels") | dict.fromkeys(
+    (f"{net}:compile" for net in NETS), "compile: one graph, cpp_wrapper"
+)
+ORDINARY: dict[str, str] = dict.fromkeys(NETS, "functions, optim fused") | dict.fromkeys(
+    (f"{net}:compile" for net in NETS), "compile: loss, optim fused"
+)
 
 
 def build(net: str, way: str) -> Train:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
@@ -105,7 +106,7 @@ def bug(problem: Exception) -> int:
         traceback.print_exc()
     where = traceback.extract_tb(problem.__traceback__)[-1]
     click.echo(
-        f"bug in harness: {type(problem).__name__}: {problem} ({os.path.basename(where.filename)}:{where.lineno})\n"
+        f"bug in harness: {type(problem).__name__}: {problem} ({Path(where.filename).name}:{where.lineno})\n"
         "  set HARNESS_DEBUG=1 and run it again for the whole story, and report it please",
         err=True,
     )

@@ -81,11 +81,20 @@ def show(found: Plan) -> None:
     experiment = found.experiment
     train = experiment.train
     result(f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name)
-    columns: dict[str, console.Format] = {"layer": words, "type": words, "output": words, "parameters": lambda value: f"{value:,}" if value else ""}
+    columns: dict[str, console.Format] = {
+        "layer": words,
+        "type": words,
+        "output": words,
+        "parameters": lambda value: f"{value:,}" if value else "",
+    }
     console.table("", layers(found), columns)
     total = sum(row["parameters"] for row in layers(found))
-    result(f"{total:,} parameters; {found.rows:,} training rows of {'x'.join(map(str, found.spec.input_shape))}, {found.spec.targets} targets")
-    result(f"{train.loss.type}, {train.optimizer.type}; {found.steps:,} steps of {found.batch_size} rows ({found.per_epoch} an epoch)")
+    result(
+        f"{total:,} parameters; {found.rows:,} training rows of {'x'.join(map(str, found.spec.input_shape))}, {found.spec.targets} targets"
+    )
+    result(
+        f"{train.loss.type}, {train.optimizer.type}; {found.steps:,} steps of {found.batch_size} rows ({found.per_epoch} an epoch)"
+    )
     result(f"arms: {', '.join(arm.name for arm in found.arms)}; {experiment.compare.dtype}; seed {experiment.compare.seed}")
     result(f"{found.source.path}: ok")
     result()

@@ -56,13 +56,20 @@ def side_by_side(runs: list[Run]) -> None:
     arms = dict.fromkeys(row["arm"] for run in runs for row in rows(run))
     for arm in arms:
         for index, run in enumerate(runs):
-            found += [{"run": f"#{index + 1}", **row, **moved(row, base.get(arm), index)} for row in rows(run) if row["arm"] == arm]
+            found += [
+                {"run": f"#{index + 1}", **row, **moved(row, base.get(arm), index)} for row in rows(run) if row["arm"] == arm
+            ]
     same = len({run.manifest["environment"]["cpu"] for run in runs}) == 1
     columns: dict[str, console.Format] = {
         "arm": words, "run": words, "verdict": words, "gradient_error": number(2), "floor_ratio": number(2), "final_loss": number(8),
         "moved": number(2), "metric": number(4), **({"step_us": fixed(1)} if same else {}), "ratio": fixed(2), "peak_mib": fixed(0),
     }  # fmt: skip
-    names = {"gradient_error": "largest gradient error", "floor_ratio": "x floor", "moved": "loss moved by", "metric": runs[0].metric_name}
+    names = {
+        "gradient_error": "largest gradient error",
+        "floor_ratio": "x floor",
+        "moved": "loss moved by",
+        "metric": runs[0].metric_name,
+    }
     console.table("Every arm in every run", found, columns, {**names, "ratio": f"/ {runs[0].base}", "peak_mib": "MiB peak"})
     result("Times of different machines are shown as ratios only." if not same else "Times are indicative.")
 
@@ -84,8 +91,13 @@ def settings(runs: list[Run]) -> None:
     """What the runs are, and the settings in which they differ."""
     shown = ("experiment", "dtype", "device", "threads", "seed", "batch_size", "steps", "parameters", "weights")
     differing = [name for name in shown if len({str(run.manifest[name]) for run in runs}) > 1]
-    found = [{"run": f"#{index + 1}", "id": run.manifest["id"], **{name: str(run.manifest[name]) for name in differing}} for index, run in enumerate(runs)]
-    console.table("Runs, and the settings in which they differ", found, {"run": words, "id": words, **dict.fromkeys(differing, words)})
+    found = [
+        {"run": f"#{index + 1}", "id": run.manifest["id"], **{name: str(run.manifest[name]) for name in differing}}
+        for index, run in enumerate(runs)
+    ]
+    console.table(
+        "Runs, and the settings in which they differ", found, {"run": words, "id": words, **dict.fromkeys(differing, words)}
+    )
 
 
 def versions(runs: list[Run]) -> None:

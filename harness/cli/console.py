@@ -70,7 +70,9 @@ def words(value: Any) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Format], names: Mapping[str, str] | None = None) -> None:
+def table(
+    title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Format], names: Mapping[str, str] | None = None
+) -> None:
     """A table.
 
     Args:
@@ -132,7 +134,13 @@ def styled(text: str) -> Any:
     """A cell; colour only repeats what the word says."""
     from rich.text import Text
 
-    colours = {"agrees": "green", "differs": "bold red", "bitwise equal": "green", "within rounding": "green", "changed": "bold red"}
+    colours = {
+        "agrees": "green",
+        "differs": "bold red",
+        "bitwise equal": "green",
+        "within rounding": "green",
+        "changed": "bold red",
+    }
     bad = {"failed", "crashed", "killed", "timed out", "out of memory", "diverged", "missing", "unsupported", "interrupted"}
     return Text(text, style=colours.get(text, "yellow" if text in bad else ""))
 

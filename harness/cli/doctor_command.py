@@ -31,7 +31,10 @@ def command(deep: bool, as_json: bool) -> None:
         console.document({"schema": "harness.doctor/1", "machine": machine(), "arms": rows})
     else:
         facts = machine()
-        result(f"harness {facts['harness']}, Python {facts['python']}, {facts['system']}, {facts['cpu']}, {facts['cores']} cores, {facts['memory']}")
+        result(
+            f"harness {facts['harness']}, Python {facts['python']}, {facts['system']}, {facts['cpu']}, "
+            f"{facts['cores']} cores, {facts['memory']}"
+        )
         result(f"load {facts['load']}; {facts['measured']}; C++ compiler: {facts['compiler']}")
         result()
         console.table("", rows, {"arm": words, "version": words, "state": words})
@@ -46,13 +49,17 @@ def machine() -> dict[str, Any]:
     import psutil
 
     from .. import __version__
-    from ..records.provenance import cpu_name
+    from ..records.provenance import cpu_name, load
 
     full = "memory, threads and load are measured"
-    partly = "peak memory and busy threads are not measured on Windows" if os.name == "nt" else "busy threads are not measured on macOS"
+    partly = (
+        "peak memory and busy threads are not measured on Windows"
+        if os.name == "nt"
+        else "busy threads are not measured on macOS"
+    )
     return {
-        "harness": __version__, "python": platform.python_version(), "system": platform.system(), "cpu": cpu_name(), "cores": psutil.cpu_count(),
-        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB", "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else "unknown",
+        "harness": __version__, "python": platform.python_version(), "system": platform.system(), "cpu": cpu_name(),
+        "cores": psutil.cpu_count(), "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB", "load": load(),
         "measured": full if sys.platform == "linux" else partly,
         "compiler": next((name for name in ("g++", "clang++", "cl") if shutil.which(name)), "none (torch:compile needs one)"),
     }  # fmt: skip
@@ -69,10 +76,18 @@ def arms() -> list[dict[str, Any]]:
             arm = Arm(backend.name, mode)
             lacking = not_installed(arm)
             versions = {name: version(name, distributions) for name in backend.needs(mode) if name not in lacking}
-            wrong = [text for (name, bad), text in KNOWN_WRONG.items() if (name in versions or name == f"{backend.name}lib") and version(name, distributions) == bad]
+            wrong = [
+                text
+                for (name, bad), text in KNOWN_WRONG.items()
+                if (name in versions or name == f"{backend.name}lib") and version(name, distributions) == bad
+            ]
             extra = next((extra for extra in lacking.values() if extra), "")
-            state = f"not installed: pip install -e '.[{extra}]'" if lacking else f"wrong version: {wrong[0]}" if wrong else "ready"
-            found.append({"arm": arm.name, "version": ", ".join(f"{name} {text}" for name, text in versions.items()), "state": state})
+            state = (
+                f"not installed: pip install -e '.[{extra}]'" if lacking else f"wrong version: {wrong[0]}" if wrong else "ready"
+            )
+            found.append(
+                {"arm": arm.name, "version": ", ".join(f"{name} {text}" for name, text in versions.items()), "state": state}
+            )
     return found
 
 

@@ -9,13 +9,22 @@ from typing import Any
 import click
 
 results = click.option(
-    "--results", type=click.Path(path_type=Path, file_okay=False), default=Path("results"), show_default=True, help="Folder of all results."
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of all results.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 timings = click.option("--timings/--no-timings", default=True, show_default=True, help="Whether steps are timed too.")
 arms = click.option(
-    "-a", "--arm", "arms", multiple=True, metavar="ARM", help="What is compared instead: backend[:mode][@environment]; repeat it or use commas."
+    "-a",
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="ARM",
+    help="What is compared instead: backend[:mode][@environment]; repeat it or use commas.",
 )
 
 
@@ -27,7 +36,9 @@ def split_arms(values: tuple[str, ...]) -> list[str]:
 def changes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that change an experiment for one run."""
     for option in (
-        click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the experiment, e.g. train.epochs=1; repeatable."),
+        click.option(
+            "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the experiment, e.g. train.epochs=1; repeatable."
+        ),
         click.option("--seed", type=int, help="Short for --set compare.seed=."),
         click.option("--threads", type=int, help="Short for --set compare.threads=."),
         click.option("--device", help="Short for --set compare.device=: cpu or gpu."),

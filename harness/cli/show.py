@@ -33,7 +33,9 @@ def as_document(run: Run) -> dict[str, Any]:
         "schema": "harness.run/1",
         "manifest": run.manifest,
         "exit_code": run.exit_code,
-        "arms": [{"arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts} for record in run.arms],
+        "arms": [
+            {"arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts} for record in run.arms
+        ],
         **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "timings", "memory")},
     }
 
@@ -82,9 +84,13 @@ def losses(run: Run) -> None:
     for arm in dict.fromkeys(table["arm"]):
         part = table[table["arm"] == arm].set_index("step")
         if arm.startswith("reference"):
-            found.insert(0, {"arm": arm, **{f"step {step}": number(6)(float(part["loss"][step])) for step in steps if step in part.index}})
+            found.insert(
+                0, {"arm": arm, **{f"step {step}": number(6)(float(part["loss"][step])) for step in steps if step in part.index}}
+            )
         else:
-            found.append({"arm": arm, **{f"step {step}": error(float(part["gap"][step])) for step in steps if step in part.index}})
+            found.append(
+                {"arm": arm, **{f"step {step}": error(float(part["gap"][step])) for step in steps if step in part.index}}
+            )
     columns: dict[str, console.Format] = {"arm": words, **{f"step {step}": text_number for step in steps}}
     console.table("Loss of the reference, and each arm's relative distance from it (training freely)", found, columns)
 
@@ -102,7 +108,10 @@ def gradients(run: Run) -> None:
         return
     worst = table.pivot_table(index="tensor", columns="arm", values="error", aggfunc="max", sort=False)
     floor = table[table["arm"] == arms[0]].groupby("tensor", sort=False)["floor"].max()
-    found = [{"tensor": tensor, "floor": float(floor[tensor]), **{arm: float(worst[arm][tensor]) for arm in arms}} for tensor in floor.index]
+    found = [
+        {"tensor": tensor, "floor": float(floor[tensor]), **{arm: float(worst[arm][tensor]) for arm in arms}}
+        for tensor in floor.index
+    ]
     columns: dict[str, console.Format] = {"tensor": words, "floor": error, **dict.fromkeys(arms, error)}
     console.table("Gradients: largest relative error over the forced steps, beside what rounding alone does", found, columns)
 
@@ -132,7 +141,8 @@ def verdict(run: Run) -> str:
     if differing:
         first = differing[0].facts["first"]
         where = f"step {first['step']}, {first['kind']} of {first['tensor']}"
-        text = f"{', '.join(record.arm for record in differing)} of {len(judged)} arms: numbers that rounding does not explain, first at {where}."
+        names = ", ".join(record.arm for record in differing)
+        text = f"{names} of {len(judged)} arms: numbers that rounding does not explain, first at {where}."
     elif judged:
         worst = max(judged, key=lambda record: record.facts["largest_ratio"])
         text = (

@@ -33,7 +33,9 @@ from ..spec.initializers import (
 def bits(seed: int, purpose: str, count: int, step: int = 0) -> Any:
     """`count` random 64-bit numbers, uint64 `(count,)`; the same for the same seed, purpose and step."""
     key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "little")
-    return numpy.random.Philox(key=[seed, key], counter=[0, 0, 0, step]).random_raw(count)
+    # as uint64: numpy would make a list with a number above 2^63 in it float64
+    start, counter = (numpy.array(words, numpy.uint64) for words in ([seed, key], [0, 0, 0, step]))
+    return numpy.random.Philox(key=start, counter=counter).random_raw(count)
 
 
 def uniform(seed: int, purpose: str, shape: Shape, step: int = 0) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any
 
 import numpy
 
@@ -14,6 +16,7 @@ from ..spec import datasets as kinds
 from .generated import Rows
 
 HERE = ("data", "path")
+FILL, VALUES = "fill or drop those rows first", 'is it a "regression"?'
 
 
 def located(spec: kinds.File, folder: Path) -> Path:
@@ -37,28 +40,42 @@ def load(spec: kinds.File, folder: Path) -> Rows:
     path = located(spec, folder)
     try:
         rows = from_npz(spec, path) if isinstance(spec, kinds.NPZ) else from_table(spec, path)
+    except SpecProblem:
+        raise
     except (OSError, ValueError, zipfile.BadZipFile, csv.Error) as problem:
         raise SpecProblem(HERE, f'cannot read "{spec.path}": {problem}', code="file") from None
     if not len(rows.inputs):
         raise SpecProblem(HERE, f'"{spec.path}" has no rows', code="file")
     if not numpy.isfinite(rows.inputs).all() or not numpy.isfinite(rows.targets).all():
-        raise SpecProblem(HERE, f'"{spec.path}" has values that are no finite numbers', "fill or drop those rows first", code="file")
+        raise SpecProblem(HERE, f'"{spec.path}" has values that are no finite numbers', FILL, code="file")
     return rows
+
+
+def lacks(spec: kinds.File, key: str, wanted: str, names: Sequence[str]) -> SpecProblem:
+    """What to raise where something named is not in a file."""
+    return SpecProblem(("data", key), f'"{spec.path}" has no {wanted}', f"it has {', '.join(names)}", code="file")
 
 
 def from_npz(spec: kinds.NPZ, path: Path) -> Rows:
     """Two arrays of an archive; inputs are flattened to `(rows, features)`."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no NPZ archive")
     with numpy.load(path, allow_pickle=False) as archive:
         for key, name in (("inputs", spec.inputs), ("target", spec.target)):
             if name not in archive:
-                raise SpecProblem(("data", key), f'"{spec.path}" has no array "{name}"', f"it has {', '.join(archive)}", code="file")
+                raise lacks(spec, key, f'array "{name}"', list(archive))
         inputs, targets = archive[spec.inputs], archive[spec.target]
-    if len(inputs) != len(targets):
-        raise ValueError(f"{len(inputs)} rows of inputs, {len(targets)} of targets")
-    flat = numpy.asarray(inputs, numpy.float64).reshape(len(inputs), -1)
-    if targets.dtype.kind in "iub":
-        return Rows(flat, as_classes(spec, targets.reshape(-1)))
-    return Rows(flat, numpy.asarray(targets, numpy.float64).reshape(len(targets), -1))
+    if inputs.shape[:1] != targets.shape[:1] or not inputs.ndim:
+        raise ValueError(f"inputs of shape {inputs.shape} and targets of shape {targets.shape} have not the same rows")
+    if inputs.dtype.kind not in "iubf" or targets.dtype.kind not in "iubfU":
+        raise ValueError(f"inputs are {inputs.dtype}, targets {targets.dtype}, not numbers")
+    count = len(inputs)
+    flat = inputs.astype(numpy.float64).reshape(count, math.prod(inputs.shape[1:]))
+    if targets.dtype.kind == "f":
+        return Rows(flat, targets.astype(numpy.float64).reshape(count, math.prod(targets.shape[1:])))
+    if targets.size != count:
+        raise ValueError(f"targets of shape {targets.shape} are no classes, which are one number a row")
+    return Rows(flat, as_classes(spec, targets.reshape(-1)))
 
 
 def from_table(spec: kinds.File, path: Path) -> Rows:
@@ -68,30 +85,37 @@ def from_table(spec: kinds.File, path: Path) -> Rows:
     names, columns = read_csv(path) if isinstance(spec, kinds.CSV) else read_parquet(path)
     targets = (spec.target,) if isinstance(spec.target, str) else spec.target
     inputs = spec.inputs or tuple(name for name in names if name not in targets)
+    if spec.task == "classification" and len(targets) > 1:
+        raise SpecProblem(("data", "target"), f"a classification has one target, not {len(targets)}", VALUES, code="file")
+    if not inputs:
+        raise ValueError("it has no column beside the target")
     for key, wanted in (("target", targets), ("inputs", inputs)):
         for name in wanted:
             if name not in names:
-                raise SpecProblem(("data", key), f'"{spec.path}" has no column "{name}"', f"it has {', '.join(names)}", code="file")
+                raise lacks(spec, key, f'column "{name}"', names)
     chosen = numpy.stack([numeric(columns[names.index(name)], name) for name in inputs], axis=1)
     if spec.task == "classification":
         return Rows(chosen, as_classes(spec, columns[names.index(targets[0])]))
     return Rows(chosen, numpy.stack([numeric(columns[names.index(name)], name) for name in targets], axis=1))
 
 
-def read_csv(path: Path) -> Tuple[List[str], List[Any]]:
+def read_csv(path: Path) -> tuple[list[str], list[Any]]:
     """Header and columns, as text."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = [line for line in csv.reader(file) if line]
     if not lines:
         raise ValueError("it is empty")
     header = [name.strip() for name in lines[0]]
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise ValueError(f'two columns are called "{twice[0]}"')
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
             raise ValueError(f"row {number} has {len(line)} values, the header {len(header)}")
     return header, [numpy.array(column, dtype=str) for column in zip(*lines[1:], strict=True)] or [numpy.array([])] * len(header)
 
 
-def read_parquet(path: Path) -> Tuple[List[str], List[Any]]:
+def read_parquet(path: Path) -> tuple[list[str], list[Any]]:
     """Names and columns."""
     import pyarrow.parquet
 
@@ -121,17 +145,29 @@ def is_number(value: Any) -> bool:
     return True
 
 
+def is_blank(label: Any) -> bool:
+    """Whether a label is missing."""
+    return label is None or (isinstance(label, float) and math.isnan(label)) or not str(label).strip()
+
+
 def as_classes(spec: kinds.File, labels: Any) -> Any:
-    """Labels of any kind as classes 0, 1, ... in sorted order, int64 `(rows,)`."""
+    """Labels of any kind as classes 0, 1, ... in sorted order, int64 `(rows,)`.
+
+    Raises:
+        SpecProblem: a row has no label, or nearly every row has one of its own.
+    """
     try:
         values = numpy.asarray(labels).astype(numpy.float64)
-    except ValueError:
+        missing = not numpy.isfinite(values).all()
+    except (TypeError, ValueError):
+        missing = any(is_blank(label) for label in labels)
         values = numpy.asarray(labels, dtype=str)
+    if missing:
+        raise SpecProblem(HERE, f'"{spec.path}" has rows without a class', FILL, code="file")
     found, classes = numpy.unique(values, return_inverse=True)
     if len(found) > max(2, len(values) // 2):
-        raise SpecProblem(
-            ("data",), f'the target in "{spec.path}" has {len(found)} different values in {len(values)} rows', 'is it a "regression"?', code="file"
-        )
+        text = f'the target in "{spec.path}" has {len(found)} different values in {len(values)} rows'
+        raise SpecProblem(("data",), text, VALUES, code="file")
     return classes.astype(numpy.int64)
 
 

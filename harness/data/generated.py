@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -21,7 +21,7 @@ class Rows(NamedTuple):
 def gate(spec: kinds.Gate) -> Rows:
     """The truth table."""
     a, b = numpy.array([0, 0, 1, 1]), numpy.array([0, 1, 0, 1])
-    results: Dict[str, Any] = {"and": a & b, "or": a | b, "xor": a ^ b}
+    results: dict[str, Any] = {"and": a & b, "or": a | b, "xor": a ^ b}
     columns = [a, b, a & b] if spec.and_input else [a, b]
     inputs = numpy.stack(columns, axis=1).astype(numpy.float64)
     return Rows(numpy.tile(inputs, (spec.repeat, 1)), numpy.tile(results[spec.type], spec.repeat).astype(numpy.int64))
@@ -76,5 +76,5 @@ def generate(spec: Data, seed: int) -> Rows:
     """The rows of any data set that is no file."""
     if isinstance(spec, kinds.Gate):
         return gate(spec)
-    makers: Dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line}
+    makers: dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line}
     return makers[spec.type](spec, seed) if spec.type in makers else bundled(spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import numpy
 
@@ -23,7 +23,7 @@ def batch_order(experiment: Experiment, rows: int, steps: int) -> Any:
     return numpy.concatenate(epochs)[:steps].astype(numpy.int32)
 
 
-def mask_bits(spec: ProgramSpec, seed: int, batch_size: int, steps: int) -> Dict[str, Any]:
+def mask_bits(spec: ProgramSpec, seed: int, batch_size: int, steps: int) -> dict[str, Any]:
     """What each dropout node keeps, packed bits: node -> uint8 `(steps, ceil(batch * size / 8))`."""
     found = {}
     for node in spec.nodes:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any
 
 import numpy
 
-from ..spec import Data, Facts, input_shape
+from ..spec import Data, Facts, SpecProblem, input_shape
 from ..spec.datasets import File
 from . import files
 from .draw import permutation
+from .facts import kept_back
 from .generated import generate
 
 
@@ -33,20 +34,26 @@ def prepare(spec: Data, encoding: str, seed: int, folder: Path) -> Prepared:
         encoding: how targets are written (harness.spec.datasets.ENCODINGS).
         seed: from which the split and generated rows are drawn.
         folder: what a file's path is relative to.
+
+    Raises:
+        SpecProblem: a file cannot be read, or its values are too large.
     """
     rows = files.load(spec, folder) if isinstance(spec, File) else generate(spec, seed)
     facts = files.facts(rows)
     test, train = split(spec, facts.rows, seed)
     inputs = standardised(rows.inputs / spec.scale, train) if spec.standardize else rows.inputs / spec.scale
-    inputs = inputs.astype(numpy.float32).reshape(-1, *input_shape(spec, facts))
     values = standardised(rows.targets, train) if spec.standardize_targets and rows.targets.ndim == 2 else rows.targets
-    targets = encoded(values, encoding, facts)
+    with numpy.errstate(over="ignore"):
+        inputs = inputs.astype(numpy.float32).reshape(-1, *input_shape(spec, facts))
+        targets = encoded(values, encoding, facts)
+    if not numpy.isfinite(inputs).all() or not numpy.isfinite(targets).all():
+        raise SpecProblem(("data",), "the data have values that float32 cannot hold", "scale or standardize them", code="value")
     return Prepared(inputs[train], targets[train], inputs[test], targets[test])
 
 
-def split(spec: Data, rows: int, seed: int) -> Tuple[Any, Any]:
+def split(spec: Data, rows: int, seed: int) -> tuple[Any, Any]:
     """Row numbers for testing and for training; each in their first order where nothing is kept back."""
-    count = int(rows * spec.test_fraction)
+    count = kept_back(spec, rows)
     if not count:
         return numpy.arange(0), numpy.arange(rows)
     order = permutation(seed, "data/split", rows)
@@ -68,5 +75,3 @@ def encoded(targets: Any, encoding: str, facts: Facts) -> Any:
     else:
         hot = numpy.eye(facts.classes or 0)[targets]
     return (2 * hot - 1 if encoding == "sign" else hot).astype(numpy.float32)
-
-

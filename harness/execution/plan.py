@@ -81,9 +81,7 @@ class Plan:
         return sorted({*range(stride, self.steps + 1, stride), self.steps})
 
 
-def plan(
-    experiment: str | Path | Mapping[str, Any], changes: Sequence[str] = (), arms: Sequence[str] = ()
-) -> Plan:
+def plan(experiment: str | Path | Mapping[str, Any], changes: Sequence[str] = (), arms: Sequence[str] = ()) -> Plan:
     """Read and check an experiment.
 
     Args:
@@ -140,7 +138,9 @@ def check_metrics(experiment: Experiment, spec: ProgramSpec) -> None:
     for index, name in enumerate(experiment.compare.metrics or ()):
         if name in wrong:
             hint = "use r2 or mean_squared_error" if spec.targets == "value" else "use accuracy"
-            raise SpecProblem(("compare", "metrics", index), f'"{name}" cannot be taken of "{spec.targets}" targets', hint, code="metric")
+            raise SpecProblem(
+                ("compare", "metrics", index), f'"{name}" cannot be taken of "{spec.targets}" targets', hint, code="metric"
+            )
 
 
 def check_memory(spec: ProgramSpec) -> None:

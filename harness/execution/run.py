@@ -103,7 +103,9 @@ def nothing_run(store: Store) -> Iterator[None]:
         yield
     except OSError as problem:
         store.discard()
-        raise UsageError(f"cannot write temporary files: {problem.strerror or problem}", "set TMPDIR to a folder with room") from None
+        raise UsageError(
+            f"cannot write temporary files: {problem.strerror or problem}", "set TMPDIR to a folder with room"
+        ) from None
     except MemoryError:
         store.discard()
         raise UsageError("the rows, their order and their masks do not fit into the memory", "make the run shorter") from None
@@ -126,7 +128,10 @@ class Work:
 
     def begin(self) -> None:
         """Write down what will be done, and lay out the data."""
-        self.notes = [f"another run is in progress ({name}): timings disturb each other" for name in others_running(self.store.folder.parents[1], self.store.folder)]
+        self.notes = [
+            f"another run is in progress ({name}): timings disturb each other"
+            for name in others_running(self.store.folder.parents[1], self.store.folder)
+        ]
         self.environment = environment()
         self.store.text("experiment.toml", self.plan.source.text)
         self.store.json("experiment.json", encode(self.plan.experiment))
@@ -194,7 +199,12 @@ class Work:
     def fill(self, record: Record, outcome: Outcome) -> None:
         """An outcome as a record."""
         record.facts.update(outcome.facts)
-        record.losses, record.metrics, record.agreement, record.final = outcome.losses, outcome.metrics, outcome.agreement, outcome.final
+        record.losses, record.metrics, record.agreement, record.final = (
+            outcome.losses,
+            outcome.metrics,
+            outcome.agreement,
+            outcome.final,
+        )
         if outcome.facts["stopped"] is not None:
             record.status, record.reason = "diverged", f"the loss is not finite from step {outcome.facts['stopped']} on"
 

@@ -7,7 +7,8 @@ from .shared import masked, missing_device, numpy_batches, unsupported
 from .values import Arrays, Batch, Probe, State, Trace
 
 __all__ = [
-    "LIMIT", "Adapter", "Arrays", "Batch", "Floor", "Probe", "Program", "State", "Trace", "error", "errors", "fingerprint", "flat_state", "float32_state", "floors",
+    "LIMIT", "Adapter", "Arrays", "Batch", "Floor", "Probe", "Program", "State", "Trace",
+    "error", "errors", "fingerprint", "flat_state", "float32_state", "floors",
     "load_arrays", "masked", "missing", "missing_device", "nested_state", "norm", "numpy_batches", "save_arrays", "state_fingerprint",
     "unsupported", "verdict",
 ]  # fmt: skip

@@ -67,7 +67,11 @@ class Adapter(Protocol):
 
 def missing(adapter: Any) -> List[str]:
     """What a module lacks of the contract, one line each; empty when it fulfils it."""
-    lacks = [f"{name} is missing" for name in ("REQUIRES", "MODES", "FORMS", "supports", "versions", "Program") if not hasattr(adapter, name)]
+    lacks = [
+        f"{name} is missing"
+        for name in ("REQUIRES", "MODES", "FORMS", "supports", "versions", "Program")
+        if not hasattr(adapter, name)
+    ]
     if lacks:
         return lacks
     for name in ("__init__", "load", "state", "probe", "stage", "unstage", "compile", "train", "predict"):

@@ -15,7 +15,7 @@ from .values import Arrays, State
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write named arrays; the file is complete or not there."""
     beside = path.with_name(path.name + ".part")
-    with open(beside, "wb") as file:  # noqa: PTH123 - numpy appends .npz to a path, not to a file
+    with open(beside, "wb") as file:
         numpy.savez(file, **arrays)
     os.replace(beside, path)
 

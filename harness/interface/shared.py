@@ -43,7 +43,11 @@ def numpy_batches(batches: Sequence[Batch], dtype: str) -> List[Batch]:
         return numpy.array(array, dtype=numpy.int64) if numpy.asarray(array).dtype.kind in "iu" else number(array)
 
     return [
-        Batch(number(b.inputs), target(b.targets), None if b.masks is None else {name: number(mask) for name, mask in b.masks.items()})
+        Batch(
+            number(b.inputs),
+            target(b.targets),
+            None if b.masks is None else {name: number(mask) for name, mask in b.masks.items()},
+        )
         for b in batches
     ]
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy
-
 from ..interface import Arrays, Floor, errors, norm, verdict
 
 KINDS = ("outputs", "loss", "output_gradients", "gradients", "updates")

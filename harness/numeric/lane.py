@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from ..errors import ArmFailed
 from ..interface import errors, floors, load_arrays
 from ..pool import Crew, Worker
@@ -160,7 +159,11 @@ class Lane:
         self.progress(name, {"phase": "building"})
         built = self.build(worker, spec, dtype, arm.mode)
         done = worker.ask(
-            "free", keep=list(keep), folder=str(folder), progress=lambda facts: self.progress(name, facts["progress"]), **self.free
+            "free",
+            keep=list(keep),
+            folder=str(folder),
+            progress=lambda facts: self.progress(name, facts["progress"]),
+            **self.free,
         )
         facts = {
             "forms": opened["forms"],
@@ -203,5 +206,3 @@ class Lane:
 def forms_key(forms: Mapping[str, str]) -> str:
     """Forms as they stand in names and tables: "" for none, `[adam.epsilon=hat]` otherwise."""
     return f"[{', '.join(f'{name}={value}' for name, value in sorted(forms.items()))}]" if forms else ""
-
-

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
 
 from ..spec import ProgramSpec, active_slots
 
@@ -24,12 +24,12 @@ class Trajectory:
         note: what was left out for want of room; "" otherwise.
     """
 
-    steps: Tuple[int, ...]
+    steps: tuple[int, ...]
     replicas: int
     note: str
 
 
-def trajectory(spec: ProgramSpec, total: int, wanted: Optional[Sequence[int]], batch_size: int) -> Trajectory:
+def trajectory(spec: ProgramSpec, total: int, wanted: Sequence[int] | None, batch_size: int) -> Trajectory:
     """Choose the forced steps of a run of `total` steps: `wanted`, or spread evenly in the logarithm from the first step to the
     last; thinned to BUDGET bytes."""
     chosen = sorted({step for step in wanted if step < total}) if wanted is not None else spread(total)

@@ -13,8 +13,10 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from ..errors import ArmFailed
 from ..registry import Launch
@@ -48,7 +50,9 @@ class Worker:
         self.started = time.perf_counter()
         inherited = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
         group: dict[str, Any] = (
-            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"start_new_session": True}
+            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+            if os.name == "nt"
+            else {"start_new_session": True}
         )
         try:
             with log.open("ab") as errors:
@@ -165,7 +169,5 @@ class Worker:
         self.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                try:
+                with suppress(OSError):  # the unsent rest of a request to a child that is gone
                     pipe.close()
-                except OSError:  # the unsent rest of a request to a child that is gone
-                    pass

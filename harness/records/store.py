@@ -1,9 +1,9 @@
 """A run on disk. Every file is written beside and renamed; an arm is saved as it ends, `manifest.json` last.
 
-    results/runs/<name>-<UTC time>-<4 hex digits>/
-        experiment.toml experiment.json environment.json
-        arms/<arm>/record.json losses.parquet metrics.parquet agreement.parquet blocks.parquet final.npz log.txt
-        manifest.json
+results/runs/<name>-<UTC time>-<4 hex digits>/
+    experiment.toml experiment.json environment.json
+    arms/<arm>/record.json losses.parquet metrics.parquet agreement.parquet blocks.parquet final.npz log.txt
+    manifest.json
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a file whole: beside, then renamed."""
     beside = path.with_name(path.name + ".part")
     beside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -126,7 +126,7 @@ def save_record(folder: Path, record: Record, logs: Sequence[Path]) -> None:
         write_parquet(folder / f"{name}.parquet", getattr(record, name))
     if record.final is not None and record.final.exists():
         shutil.copyfile(record.final, folder / "final.npz.part")
-        os.replace(folder / "final.npz.part", folder / "final.npz")
+        (folder / "final.npz.part").replace(folder / "final.npz")
     printed = "".join(log.read_text("utf-8", "replace") for log in logs if log.exists())
     if printed:
         write_text(folder / "log.txt", printed)
@@ -143,7 +143,7 @@ def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
     beside = path.with_name(path.name + ".part")
     parquet.write_table(pyarrow.Table.from_pylist(list(rows)), beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def read_record(folder: Path) -> Record:
@@ -157,7 +157,9 @@ def read_record(folder: Path) -> Record:
         losses = [row["loss"] for row in read_parquet(folder / "losses.parquet")]
         tables = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
         final = folder / "final.npz"
-        return Record(head["arm"], head["status"], head["reason"], head["facts"], losses, final=final if final.exists() else None, **tables)
+        return Record(
+            head["arm"], head["status"], head["reason"], head["facts"], losses, final=final if final.exists() else None, **tables
+        )
     except (OSError, ValueError, KeyError) as problem:
         raise UsageError(f"cannot read {folder}: {problem}") from None
 

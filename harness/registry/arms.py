@@ -38,5 +38,7 @@ def parse(text: str) -> Arm:
     """
     match = PATTERN.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f'"{text}" is no arm', "write backend[:mode][@environment], e.g. torch, torch:compile, keras:jax, jax@0.10.2")
+        raise UsageError(
+            f'"{text}" is no arm', "write backend[:mode][@environment], e.g. torch, torch:compile, keras:jax, jax@0.10.2"
+        )
     return Arm(match["backend"], match["mode"] or "", match["environment"] or "")

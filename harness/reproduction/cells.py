@@ -28,7 +28,13 @@ EVALUATIONS = 5
 
 def committed(run: Run) -> dict[str, pandas.DataFrame]:
     """The tables of a run that are committed: a column for each arm that ran, the reference's forms first."""
-    return {"losses": losses(run), "metrics": metrics(run), "tensors": tensors(run), "errors": errors(run), "timings": timings(run)}
+    return {
+        "losses": losses(run),
+        "metrics": metrics(run),
+        "tensors": tensors(run),
+        "errors": errors(run),
+        "timings": timings(run),
+    }
 
 
 def losses(run: Run) -> pandas.DataFrame:

@@ -1,7 +1,8 @@
 """Every committed number against the same number made anew: bitwise equal, within rounding, changed, or cannot run here.
 
 Tolerances are measured in the new run. A norm of the forced pass may move by what rounding moves its tensor: the committed and the
-new value both lie within LIMIT ceilings of the truth, so twice that between them; an error may be anything up to LIMIT ceilings. A number of the free pass may move by as many
+new value both lie within LIMIT ceilings of the truth, so twice that between them; an error may be anything up to LIMIT
+ceilings. A number of the free pass may move by as many
 times what rounding alone has moved it so far: the widest gap between any agreeing arm of the new run and its reference.
 Times are reported, never judged.
 """
@@ -114,7 +115,8 @@ def metric_gaps(run: Run) -> dict[tuple[Any, ...], float]:
     widest = spread.groupby(level=["split", "metric"]).cummax()
     own = rounding(run)
     return {
-        (row.step, row.split, row.metric, row.arm): APART * max(float(widest[row.step, row.split, row.metric]), own * abs(row.value))
+        (row.step, row.split, row.metric, row.arm): APART
+        * max(float(widest[row.step, row.split, row.metric]), own * abs(row.value))
         for row in table.itertuples(index=False)
     }
 

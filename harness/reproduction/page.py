@@ -37,7 +37,8 @@ def section(reference: Reference) -> str:
         *rows(reference),
         "",
         f"[losses](reference/{reference.name}/losses.csv) · [metrics](reference/{reference.name}/metrics.csv) · "
-        f"[tensors](reference/{reference.name}/tensors.csv) · [errors](reference/{reference.name}/errors.csv) · [timings](reference/{reference.name}/timings.csv) · "
+        f"[tensors](reference/{reference.name}/tensors.csv) · [errors](reference/{reference.name}/errors.csv) · "
+        f"[timings](reference/{reference.name}/timings.csv) · "
         f"[experiment](reference/{reference.name}/experiment.toml)",
         "",
     ]
@@ -53,25 +54,50 @@ def rows(reference: Reference) -> list[str]:
     heads = ["arm", "version", "form", "first loss", "last loss", "apart", "gradient error", "x floor", metric, *quantities]
     table = [heads, ["---", "---", "---", *["---:"] * (len(heads) - 3)]]
     for column in references:
-        table.append(["reference", "float64", column[len("reference") :].strip("[]"), *numbers(losses, metrics, errors, column, None), *["" for _ in quantities]])
+        table.append(
+            [
+                "reference",
+                "float64",
+                column[len("reference") :].strip("[]"),
+                *numbers(losses, metrics, errors, column, None),
+                *["" for _ in quantities],
+            ]
+        )
     for arm, facts in reference.manifest["arms"].items():
         if arm not in losses.columns:
-            table.append([arm, "", facts["status"] + (f": {facts['reason']}" if facts["reason"] else ""), *[""] * (len(heads) - 3)])
+            table.append(
+                [arm, "", facts["status"] + (f": {facts['reason']}" if facts["reason"] else ""), *[""] * (len(heads) - 3)]
+            )
             continue
         form = ", ".join(f"{name}={value}" for name, value in (facts["forms"] or {}).items())
         own = f"reference[{form}]" if form else "reference"
-        times = [f"{value:.2f}" if value == value else "" for value in (timings[arm] if arm in timings.columns else [float("nan")] * len(quantities))]
+        times = [
+            f"{value:.2f}" if value == value else ""
+            for value in (timings[arm] if arm in timings.columns else [float("nan")] * len(quantities))
+        ]
         table.append([arm, version(arm, facts["versions"]), form, *numbers(losses, metrics, errors, arm, own), *times])
     return ["| " + " | ".join(map(str, cells)) + " |" for cells in table]
 
 
-def numbers(losses: pandas.DataFrame, metrics: pandas.DataFrame, errors: pandas.DataFrame, column: str, reference: str | None) -> list[str]:
+def numbers(
+    losses: pandas.DataFrame, metrics: pandas.DataFrame, errors: pandas.DataFrame, column: str, reference: str | None
+) -> list[str]:
     """First and last loss, distance from the reference, gradient error, last metric."""
     values = losses[column]
-    gap = ((values - losses[reference]).abs() / losses[reference].abs().where(losses[reference] != 0, 1)).max() if reference else None
+    gap = (
+        ((values - losses[reference]).abs() / losses[reference].abs().where(losses[reference] != 0, 1)).max()
+        if reference
+        else None
+    )
     last: Any = metrics[column].iloc[-1] if len(metrics) else float("nan")
     apart = "" if gap is None else f"{gap:.1e}"
-    return [f"{values.iloc[0]:.6g}", f"{values.iloc[-1]:.6g}", apart, *worst(errors, column), f"{last:.4f}" if last == last else ""]
+    return [
+        f"{values.iloc[0]:.6g}",
+        f"{values.iloc[-1]:.6g}",
+        apart,
+        *worst(errors, column),
+        f"{last:.4f}" if last == last else "",
+    ]
 
 
 def worst(errors: pandas.DataFrame, column: str) -> list[str]:
@@ -84,5 +110,5 @@ def worst(errors: pandas.DataFrame, column: str) -> list[str]:
 
 def version(arm: str, versions: dict[str, str]) -> str:
     """The version of an arm's framework."""
-    backend = arm.split(":")[0].split("@")[0]
+    backend = arm.split(":", maxsplit=1)[0].split("@", maxsplit=1)[0]
     return versions.get(backend, "")

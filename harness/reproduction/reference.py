@@ -1,8 +1,8 @@
 """A committed reference: `results/reference/<name>/`, small and friendly to git.
 
-    experiment.toml   the experiment as it was run
-    losses.csv metrics.csv tensors.csv timings.csv
-    manifest.json     versions, machine, fingerprints, and the checksum of every file above
+experiment.toml   the experiment as it was run
+losses.csv metrics.csv tensors.csv timings.csv
+manifest.json     versions, machine, fingerprints, and the checksum of every file above
 """
 
 from __future__ import annotations
@@ -91,7 +91,19 @@ def write(folder: Path, run: Run, text: str) -> None:
 def manifest(folder: Path, run: Run) -> dict[str, Any]:
     """What else has to be known of a reference."""
     facts = run.manifest
-    copied = ("experiment", "description", "dtype", "device", "threads", "seed", "rows", "batch_size", "steps", "parameters", "weights")
+    copied = (
+        "experiment",
+        "description",
+        "dtype",
+        "device",
+        "threads",
+        "seed",
+        "rows",
+        "batch_size",
+        "steps",
+        "parameters",
+        "weights",
+    )
     machine = ("cpu", "cores", "threads", "python", "system", "release", "harness", "load")
     return {
         "schema": SCHEMA,
@@ -108,7 +120,12 @@ def arm_facts(record: Any) -> dict[str, Any]:
     """Status, reason, forms and versions of one arm."""
     versions = record.facts.get("versions") or {}
     kept = {name: version for name, version in versions.items() if isinstance(version, str)}
-    return {"status": record.status, "reason": record.reason, "forms": record.facts.get("forms") if record.losses else None, "versions": kept}
+    return {
+        "status": record.status,
+        "reason": record.reason,
+        "forms": record.facts.get("forms") if record.losses else None,
+        "versions": kept,
+    }
 
 
 def fingerprints(run: Run) -> dict[str, str]:

@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..execution.run import run
@@ -79,7 +78,13 @@ def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Seq
         arms: only these; all committed ones when empty.
     """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        found = run(reference.experiment, arms=arms or list(reference.manifest["arms"]), results=folder, timings=timings, progress=progress)
+        found = run(
+            reference.experiment,
+            arms=arms or list(reference.manifest["arms"]),
+            results=folder,
+            timings=timings,
+            progress=progress,
+        )
         judged = judge(reference.tables, cells.committed(found), found)
     if not timings:
         judged = [item for item in judged if item.table != "timings"]
@@ -106,5 +111,3 @@ def changed_start(reference: Reference, found: Run) -> list[str]:
         return []
     old, new = reference.manifest["fingerprints"], fingerprints(found)
     return [name for name in old if old[name] != new.get(name)]
-
-

@@ -39,7 +39,9 @@ class Data(Spec):
     )
     test_fraction: float = field(
         default=0.0,
-        metadata=about("share of the rows kept for testing, drawn by the harness", ge=0, lt=1, also={"test_size": "scikit-learn"}),
+        metadata=about(
+            "share of the rows kept for testing, drawn by the harness", ge=0, lt=1, also={"test_size": "scikit-learn"}
+        ),
     )
     scale: float = field(default=1.0, metadata=about("inputs are divided by this", gt=0))
     standardize: bool = field(
@@ -175,10 +177,12 @@ class Table(File):
     """A file of named columns, all numbers; `target` names the columns to learn, every other one is an input."""
 
     target: Union[str, Tuple[str, ...]] = field(
-        default="", metadata=about("the column (or columns) to learn", required=True, also={"label": "other tools", "y": "other tools"})
+        default="",
+        metadata=about("the column (or columns) to learn", required=True, also={"label": "other tools", "y": "other tools"}),
     )
     inputs: Optional[Tuple[str, ...]] = field(
-        default=None, metadata=about("the columns to learn from; all but the target when not given", also={"features": "other tools"})
+        default=None,
+        metadata=about("the columns to learn from; all but the target when not given", also={"features": "other tools"}),
     )
     task: str = field(
         default="classification",

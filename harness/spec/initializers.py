@@ -93,9 +93,7 @@ class RandomNormal(Initializer):
     """N(mean, stddev^2), not truncated."""
 
     mean: float = field(default=0.0, metadata=about("mean", also={"loc": "NumPy"}))
-    stddev: float = field(
-        default=0.05, metadata=about("standard deviation", ge=0, also={"std": "PyTorch", "scale": "NumPy"})
-    )
+    stddev: float = field(default=0.05, metadata=about("standard deviation", ge=0, also={"std": "PyTorch", "scale": "NumPy"}))
     type = "random_normal"
     also = {"normal": "PyTorch and JAX", "normal_": "PyTorch"}
 

@@ -116,7 +116,9 @@ class Dropout(Layer):
 
     rate: float = field(
         default=0.0,
-        metadata=about("share of values that are dropped", ge=0, lt=1, required=True, also={"p": "PyTorch", "prob": "other tools"}),
+        metadata=about(
+            "share of values that are dropped", ge=0, lt=1, required=True, also={"p": "PyTorch", "prob": "other tools"}
+        ),
     )
     type = "dropout"
 
@@ -134,7 +136,7 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
     """
     if isinstance(layer, Dense):
         if len(shape) != 1:
-            raise ValueError(f"a dense layer takes a vector, but gets {by(shape)}; put a \"flatten\" before it")
+            raise ValueError(f'a dense layer takes a vector, but gets {by(shape)}; put a "flatten" before it')
         return (layer.units,)
     if isinstance(layer, Flatten):
         size = 1

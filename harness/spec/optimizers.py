@@ -50,7 +50,9 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled decay: p <- p - learning_rate weight_decay p besides (Loshchilov & Hutter 2019)."""
 
-    weight_decay: float = field(default=0.0, metadata=about("decay of every parameter", ge=0, required=True, also={"wd": "short"}))
+    weight_decay: float = field(
+        default=0.0, metadata=about("decay of every parameter", ge=0, required=True, also={"wd": "short"})
+    )
     type = "adamw"
 
 

@@ -43,6 +43,7 @@ class Node:
 
     @property
     def parameters(self) -> Tuple[Parameter, ...]:
+        """The node's own parameters, in order."""
         found = parameters(self.layer, self.input_shape)
         return tuple(Parameter(f"{self.name}/{short}", shape, start) for short, (shape, start) in found.items())
 
@@ -164,7 +165,10 @@ def target_encoding(data: Data, facts: Facts, loss: Loss) -> str:
         )  # fmt: skip
     if chosen == "binary" and facts.classes != 2:
         raise SpecProblem(
-            ("data", "targets"), f"binary targets need two classes, but the data have {facts.classes}", 'use "one_hot"', code="targets"
+            ("data", "targets"),
+            f"binary targets need two classes, but the data have {facts.classes}",
+            'use "one_hot"',
+            code="targets",
         )
     return chosen
 
@@ -192,7 +196,9 @@ def check_fit(spec: ProgramSpec, facts: Facts) -> None:
     if spec.output_shape != shape:
         raise SpecProblem(
             where, f"the model gives {by(spec.output_shape)} outputs a row, but the targets ({spec.targets}) need {shape[0]}",
-            f"make the last dense layer units = {shape[0]}" if len(spec.output_shape) == 1 else 'put a "flatten" before the last dense layer',
+            f"make the last dense layer units = {shape[0]}"
+            if len(spec.output_shape) == 1
+            else 'put a "flatten" before the last dense layer',
         )  # fmt: skip
     if not spec.parameters:
         raise SpecProblem(where, "the model has nothing to learn", 'add a "dense" layer', code="model")
@@ -224,7 +230,10 @@ def steps_per_epoch(experiment: Experiment, train_rows: int) -> int:
         return 1
     if size > train_rows:
         raise SpecProblem(
-            ("train", "batch_size"), f"a batch of {size} rows is more than the {train_rows} training rows", 'use "full"', code="value"
+            ("train", "batch_size"),
+            f"a batch of {size} rows is more than the {train_rows} training rows",
+            'use "full"',
+            code="value",
         )
     return train_rows // size
 

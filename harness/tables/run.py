@@ -20,7 +20,19 @@ METRICS = ["arm", "step", "split", "metric", "value"]
 AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
 TIMINGS = ["arm", "variant", "import_s", "build_s", "compile_s", "first_step_s", "step_us", "ratio", "busy_threads"]
 MEMORY = ["arm", "after_import_mib", "peak_mib"]
-SUMMARY = ["arm", "verdict", "form", "first_difference", "gradient_error", "floor_ratio", "final_loss", "metric", "step_us", "ratio", "peak_mib"]
+SUMMARY = [
+    "arm",
+    "verdict",
+    "form",
+    "first_difference",
+    "gradient_error",
+    "floor_ratio",
+    "final_loss",
+    "metric",
+    "step_us",
+    "ratio",
+    "peak_mib",
+]
 
 
 @dataclass
@@ -66,12 +78,16 @@ class Run:
     @cached_property
     def metrics(self) -> pandas.DataFrame:
         """Metrics on training and test rows: arm, step, split, metric, value."""
-        return joined([pandas.DataFrame(record.metrics).assign(arm=record.arm) for record in self.records if record.metrics], METRICS)
+        return joined(
+            [pandas.DataFrame(record.metrics).assign(arm=record.arm) for record in self.records if record.metrics], METRICS
+        )
 
     @cached_property
     def agreement(self) -> pandas.DataFrame:
         """Every tensor of every forced step: arm, step, kind, tensor, norm, reference, error, floor, ceiling, ratio, verdict."""
-        return joined([pandas.DataFrame(record.agreement).assign(arm=record.arm) for record in self.records if record.agreement], AGREEMENT)
+        return joined(
+            [pandas.DataFrame(record.agreement).assign(arm=record.arm) for record in self.records if record.agreement], AGREEMENT
+        )
 
     @property
     def gradients(self) -> pandas.DataFrame:
@@ -104,7 +120,9 @@ class Run:
             medians = median_steps(rows)
             base = self.base
             ratio = ratios(rows, base) if base else {}
-            found.update({(arm, variant): {"step_us": 1e6 * step, "ratio": ratio.get(arm, numpy.nan)} for arm, step in medians.items()})
+            found.update(
+                {(arm, variant): {"step_us": 1e6 * step, "ratio": ratio.get(arm, numpy.nan)} for arm, step in medians.items()}
+            )
         return found
 
     @property
@@ -120,7 +138,9 @@ class Run:
         for record in self.arms:
             facts = record.facts.get("timing") or {}
             if facts:
-                rows.append({"arm": record.arm, "after_import_mib": facts.get("memory_import"), "peak_mib": facts.get("memory_peak")})
+                rows.append(
+                    {"arm": record.arm, "after_import_mib": facts.get("memory_import"), "peak_mib": facts.get("memory_peak")}
+                )
         return pandas.DataFrame(rows, columns=MEMORY)
 
     @cached_property
@@ -136,7 +156,9 @@ class Run:
         return {
             "arm": record.arm,
             "verdict": record.facts.get("verdict", "") if record.status == "ok" else record.status,
-            "form": ", ".join(f"{name}={value}" for name, value in (record.facts.get("forms") or {}).items()) if gradients else "",
+            "form": ", ".join(f"{name}={value}" for name, value in (record.facts.get("forms") or {}).items())
+            if gradients
+            else "",
             "first_difference": f"step {first['step']}, {first['kind']} {first['tensor']}" if first else "",
             "gradient_error": max(gradients, default=None),
             "floor_ratio": record.facts.get("largest_ratio"),

@@ -12,7 +12,20 @@ import numpy
 
 from ..interface import Arrays, Batch, State, errors, floors, verdict
 from ..registry import load
-from ..spec import SGD, Activation, Adam, AdamW, Dense, Dropout, Flatten, Layer, ProgramSpec, RMSprop, active_slots, relevant_forms
+from ..spec import (
+    SGD,
+    Activation,
+    Adam,
+    AdamW,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    ProgramSpec,
+    RMSprop,
+    active_slots,
+    relevant_forms,
+)
 from ..spec import layers as kinds
 from ..spec import losses as loss_kinds
 from ..spec.program import chain
@@ -53,7 +66,9 @@ def cases() -> Dict[str, ProgramSpec]:
         "hinge": program(deep(1), loss_kinds.Hinge(), "sign"),
         "hinge many": program(deep(3), loss_kinds.Hinge(), "sign"),
         "perceptron": program([Dense(units=1, activation=step)], loss_kinds.Perceptron(), "sign"),
-        "softmax layer": program([Flatten(), Dense(units=3, activation=kinds.Softmax())], loss_kinds.MeanSquaredError(), "one_hot", shape=(2, 3)),
+        "softmax layer": program(
+            [Flatten(), Dense(units=3, activation=kinds.Softmax())], loss_kinds.MeanSquaredError(), "one_hot", shape=(2, 3)
+        ),
         "linear": program([Dense(units=3, activation=kinds.Linear()), Activation(activation=kinds.Linear())], entropy, "integer"),
         "dropout twice": program([Dropout(rate=0.25), Dense(units=8), Dropout(rate=0.75), Dense(units=3)], entropy, "integer"),
     }
@@ -72,9 +87,16 @@ def cases() -> Dict[str, ProgramSpec]:
 def kinks() -> Dict[str, ProgramSpec]:
     """Programs that stand exactly on a kink when all weights are zero: the gradient there is a convention, and all keep it."""
     zero_at = {"mae": loss_kinds.MeanAbsoluteError(), "perceptron": loss_kinds.Perceptron()}
-    found = {name: program([Dense(units=1, use_bias=False)], loss, "sign" if name == "perceptron" else "value") for name, loss in zero_at.items()}
+    found = {
+        name: program([Dense(units=1, use_bias=False)], loss, "sign" if name == "perceptron" else "value")
+        for name, loss in zero_at.items()
+    }
     relu: List[Layer] = [Dense(units=3, activation=kinds.Relu()), Dense(units=2)]
-    return {**found, "relu": program(relu, loss_kinds.MeanSquaredError(), "value"), "hinge": program([Dense(units=1)], loss_kinds.Hinge(), "sign")}
+    return {
+        **found,
+        "relu": program(relu, loss_kinds.MeanSquaredError(), "value"),
+        "hinge": program([Dense(units=1)], loss_kinds.Hinge(), "sign"),
+    }
 
 
 def single(values: Any) -> Any:
@@ -164,7 +186,11 @@ def broken(tried: Any, spec: ProgramSpec, state: State, batch: Batch, dtype: str
     held = tried.state()
     staged = tried.stage([batch])
     back = tried.unstage(staged)[0]
-    if not (numpy.array_equal(back.inputs, batch.inputs) and numpy.array_equal(back.targets, batch.targets) and same(back.masks or {}, batch.masks or {})):
+    if not (
+        numpy.array_equal(back.inputs, batch.inputs)
+        and numpy.array_equal(back.targets, batch.targets)
+        and same(back.masks or {}, batch.masks or {})
+    ):
         yield "unstage() is not what stage() was given"
     probe = tried.probe(batch)
     names = [node.name for node in spec.nodes]
@@ -201,7 +227,9 @@ def dropout(tried: Any, state: State, batch: Batch) -> Iterator[str]:
             yield f"training without masks gives the losses {sorted(losses)}: no dropout of its own"
 
 
-def differing(adapter: Any, tried: Any, spec: ProgramSpec, state: State, batch: Batch, dtype: str) -> Iterator[Tuple[str, float, float]]:
+def differing(
+    adapter: Any, tried: Any, spec: ProgramSpec, state: State, batch: Batch, dtype: str
+) -> Iterator[Tuple[str, float, float]]:
     """Each tensor of one step: what is wrong with it ("" if nothing), its ratio to the floor, its error."""
     numpy_backend = load("numpy")
     formed = spec.with_forms(relevant_forms(spec.optimizer, adapter.FORMS))

@@ -9,7 +9,18 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy
 
-from ..interface import Arrays, Batch, Program, State, fingerprint, flat_state, float32_state, load_arrays, nested_state, save_arrays
+from ..interface import (
+    Arrays,
+    Batch,
+    Program,
+    State,
+    fingerprint,
+    flat_state,
+    float32_state,
+    load_arrays,
+    nested_state,
+    save_arrays,
+)
 from .metrics import metrics
 from .task import Task, named, named_masks
 

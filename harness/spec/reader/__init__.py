@@ -42,7 +42,7 @@ def from_mapping(tree: Mapping[str, Any], name: str = "<experiment>") -> Source:
 
 def checked(path: Path, tree: Mapping[str, Any], origin: Origin) -> Source:
     """A tree's experiment, or all that is wrong with it as one error."""
-    from .check import check  # noqa: PLC0415  # pydantic's core is loaded only when there is something to check
+    from .check import check  # pydantic's core is loaded only when there is something to check
 
     experiment, findings = check(tree)
     if experiment is None:

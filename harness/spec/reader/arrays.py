@@ -26,7 +26,7 @@ def numbers(name: str, raw: object, trail: Trail) -> tuple[Any, list[Finding]]:
     return value, findings
 
 
-def nested(raw: object, trail: Trail, name: str, findings: list[Finding]) -> Any:  # noqa: ANN401
+def nested(raw: object, trail: Trail, name: str, findings: list[Finding]) -> Any:
     """Nested lists as nested tuples of floats; adds a finding for each thing in them that is no number."""
     if isinstance(raw, list | tuple):
         return tuple(nested(part, (*trail, index), name, findings) for index, part in enumerate(raw))

@@ -44,7 +44,7 @@ class Checker:
         """Note one finding."""
         self.findings.append(Finding(trail, code, message, hint, at_key))
 
-    def table(self, cls: type[Spec], tree: Tree, trail: Trail, made: Tree | None = None) -> Any:  # noqa: ANN401
+    def table(self, cls: type[Spec], tree: Tree, trail: Trail, made: Tree | None = None) -> Any:
         """One thing from its parameters; `made` are those that are ready."""
         before = len(self.findings) + len(self.missing)
         fields = {item.name: item for item in dataclasses.fields(cls)}
@@ -61,7 +61,7 @@ class Checker:
             self.length(tree, trail)
         return cls(**given) if len(self.findings) + len(self.missing) == before else None
 
-    def value(self, cls: type[Spec], item: values.Field, raw: object, trail: Trail) -> Any:  # noqa: ANN401
+    def value(self, cls: type[Spec], item: values.Field, raw: object, trail: Trail) -> Any:
         """The value of one field: a thing, several things, or numbers and words."""
         hint = values.types(cls)[item.name]
         if is_spec(hint):
@@ -72,7 +72,7 @@ class Checker:
         self.findings += findings + rules.of_field(cls, item.name, raw, trail)
         return value
 
-    def several(self, base: type[Spec], item: values.Field, raw: object, trail: Trail) -> Any:  # noqa: ANN401
+    def several(self, base: type[Spec], item: values.Field, raw: object, trail: Trail) -> Any:
         """A list of things."""
         meaning = item.metadata.get("description", "")
         if not isinstance(raw, list | tuple):
@@ -81,7 +81,7 @@ class Checker:
             return self.wrong(trail, "out-of-range", f'"{item.name}" must not be empty', meaning)
         return tuple(self.one(base, part, (*trail, index)) for index, part in enumerate(raw))
 
-    def one(self, base: type[Spec], raw: Any, trail: Trail) -> Any:  # noqa: ANN401
+    def one(self, base: type[Spec], raw: Any, trail: Trail) -> Any:
         """One thing: made already, a section, a type alone, or a table with a type."""
         if isinstance(raw, base):
             return raw
@@ -93,13 +93,13 @@ class Checker:
             return self.typed(base, name, without(raw, "type"), trail, (*trail, "type"))
         return self.untyped(base, raw, trail)
 
-    def section(self, cls: type[Spec], raw: Any, trail: Trail) -> Any:  # noqa: ANN401
+    def section(self, cls: type[Spec], raw: Any, trail: Trail) -> Any:
         """A table of which there is one kind."""
         if isinstance(raw, Mapping):
             return self.table(cls, raw, trail)
         return self.wrong(trail, "wrong-type", f"{label(trail)} must be a table, not {shown(raw)}", f"write [{trail[-1]}]")
 
-    def typed(self, base: type[Spec], name: str, tree: Tree, trail: Trail, place: Trail) -> Any:  # noqa: ANN401
+    def typed(self, base: type[Spec], name: str, tree: Tree, trail: Trail, place: Trail) -> Any:
         """A thing of a family by the name of its type, which stands at `place`."""
         kinds, functions = members(base), members(ActivationFunction) if base is Layer else {}
         if name in kinds:
@@ -111,7 +111,7 @@ class Checker:
         hint = guess.hint if guess else f"types are {quoted(also)}"
         return self.wrong(place, "unknown-type", f"unknown {kind(base)} {shown(name)}", hint)
 
-    def activation(self, function: type[Spec], tree: Tree, trail: Trail, place: Trail) -> Any:  # noqa: ANN401
+    def activation(self, function: type[Spec], tree: Tree, trail: Trail, place: Trail) -> Any:
         """An activation as a layer: `"relu"` or `{ type = "relu" }`; but "linear" with units was meant to be a dense layer."""
         parts = without(tree, "name")
         strange = sorted(parts.keys() - values.types(function))
@@ -122,7 +122,7 @@ class Checker:
         made = self.table(function, parts, trail)
         return self.table(Activation, {key: tree[key] for key in tree if key == "name"}, trail, {"activation": made})
 
-    def untyped(self, base: type[Spec], raw: Any, trail: Trail) -> None:  # noqa: ANN401
+    def untyped(self, base: type[Spec], raw: Any, trail: Trail) -> None:
         """Something without a type that could be read."""
         types = f"types are {quoted(members(base))}"
         if not isinstance(raw, Mapping):

@@ -44,11 +44,11 @@ def types(cls: type[Spec]) -> dict[str, Any]:
     return TYPES[cls]
 
 
-def present(hint: Any) -> Any:  # noqa: ANN401
+def present(hint: Any) -> Any:
     """A type without its None."""
     if get_origin(hint) not in UNIONS:
         return hint
-    return Union[tuple(part for part in get_args(hint) if part is not type(None))]  # noqa: UP007
+    return Union[tuple(part for part in get_args(hint) if part is not type(None))]
 
 
 def check(cls: type[Spec], item: Field, raw: object, trail: Trail) -> tuple[Any, list[Finding]]:
@@ -88,7 +88,7 @@ def validator(cls: type[Spec], item: Field) -> SchemaValidator:
     return VALIDATORS[key]
 
 
-def schema(hint: Any, limits: Mapping[str, Any]) -> CoreSchema:  # noqa: ANN401
+def schema(hint: Any, limits: Mapping[str, Any]) -> CoreSchema:
     """The schema of a field. Of a list, the limits on numbers and the choices hold for its items."""
     least, choices = limits.get("min_length"), limits.get("choices")
     if get_origin(hint) in UNIONS:
@@ -106,14 +106,14 @@ def schema(hint: Any, limits: Mapping[str, Any]) -> CoreSchema:  # noqa: ANN401
     return core.bool_schema(strict=True) if hint is bool else other(hint)
 
 
-def other(hint: Any) -> CoreSchema:  # noqa: ANN401
+def other(hint: Any) -> CoreSchema:
     """The schema of a type that only a plug-in uses."""
-    from pydantic import ConfigDict, TypeAdapter  # noqa: PLC0415  # 40 ms that only a plug-in pays
+    from pydantic import ConfigDict, TypeAdapter  # 40 ms that only a plug-in pays
 
     return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False)).core_schema
 
 
-def told(item: Field, hint: Any, raw: object, trail: Trail, errors: Iterable[Any]) -> list[Finding]:  # noqa: ANN401
+def told(item: Field, hint: Any, raw: object, trail: Trail, errors: Iterable[Any]) -> list[Finding]:
     """What pydantic found, in our words: of a union's branches only the one that was meant, and one finding for each place."""
     found = [(tuple(part for part in error["loc"] if isinstance(part, int)), error) for error in errors]
     deepest = max(len(inner) for inner, _ in found)
@@ -148,7 +148,7 @@ def one(item: Field, right: str, inner: Trail, value: object, error: Mapping[str
     return "unknown-choice", message, guess.hint if guess else meaning
 
 
-def at(raw: Any, trail: Trail) -> object:  # noqa: ANN401
+def at(raw: Any, trail: Trail) -> object:
     """The item of a value that a trail leads to."""
     for step in trail:
         raw = raw[step]

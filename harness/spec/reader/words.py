@@ -55,7 +55,7 @@ def thing(cls: type[Spec], trail: Trail) -> str:
     return f'{article} "{cls.type}" {kind(base)}'
 
 
-def wanted(hint: Any, choices: Iterable[str] = (), item: bool = False) -> str:  # noqa: ANN401
+def wanted(hint: Any, choices: Iterable[str] = (), item: bool = False) -> str:
     """A type, or that of a list's items, in words: `a whole number or "full"`."""
     if get_origin(hint) in UNIONS:
         parts = [part for part in get_args(hint) if not item or get_origin(part) is tuple]

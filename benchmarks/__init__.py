@@ -1,0 +1,1 @@
+"""Measurements: ratios within one run, never assertions. Each module says how it is called."""
