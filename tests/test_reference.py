@@ -3,11 +3,12 @@ rounding by a long double replay, its optimizers against textbooks. Last, plante
 
 from __future__ import annotations
 
+import ast
+import copy
 import dataclasses
 import inspect
 import itertools
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -137,7 +138,7 @@ def value(node: Node, x: Any, parameters: Arrays, masks: Mapping[str, Any]) -> A
         "linear": lambda z: z, "step": lambda z: numpy.heaviside(z, 0), "sigmoid": special.expit, "tanh": numpy.tanh,
         "relu": lambda z: (z + abs(z)) / 2, "softmax": partial(special.softmax, axis=-1),
     }  # fmt: skip
-    return functions[layer.activation.type](x)  # type: ignore[attr-defined]
+    return functions[layer.activation.type](x)
 
 
 def loss_value(loss: str, z: Any, y: Any) -> float:
@@ -176,7 +177,7 @@ def complex_step(program: Program, array: Any, batch: Batch, size: float) -> Any
     for place in numpy.ndindex(array.shape):
         kept = array[place]
         array[place] = kept + 1j * size
-        found[place] = program.probe(batch).loss.imag / size  # type: ignore[attr-defined]
+        found[place] = program.probe(batch).loss.imag / size
         array[place] = kept
     return found
 
@@ -217,7 +218,8 @@ def training_error(tried: Case) -> float:
     loss = program.train(program.stage([tried.batch]), 1).losses[0]
     after, rate = program.state().parameters, tried.spec.optimizer.learning_rate
     right = {name: array - rate * probe.gradients[name] for name, array in tried.state.parameters.items()}
-    return max(abs(loss - probe.loss), largest_error(after, right))
+    counted = float("inf") if program.state().step != 1 else 0.0
+    return max(abs(loss - probe.loss), largest_error(after, right), counted)
 
 
 def away_from_kinks(tried: Case) -> bool:
@@ -291,44 +293,55 @@ def test_rounding(loss: str, targets: str) -> None:
     law()
 
 
-def test_extremes() -> None:
-    """Saturated values stay right: no overflow where the formula has none, and no digit lost where the gradient is tiny."""
-    z = numpy.array([[-800.0, -40.0, -1e-9, 1e-9, 40.0, 800.0]]).T
-    for y in (0.0, 1.0):
-        targets = numpy.full(z.shape, y)
-        loss, gradient = losses.BinaryCrossEntropy(numpy, "float64")(z, targets)
-        assert abs(loss / loss_value("binary_cross_entropy", z, targets) - 1) < VALUE
-        right = special.expit(z) if y == 0 else -special.expit(-z)
-        small = abs(right) > 1e-10 if y else right != 0
-        assert numpy.allclose(gradient[small] * len(z), right[small], rtol=1e-6, atol=0)
+def alone(function: kinds.ActivationFunction, inputs: Any, targets: Any, loss: str = "mse") -> Probe:
+    """A program of one activation."""
+    spec = ProgramSpec(chain((Alone(activation=function),), inputs.shape[1:]), LOSSES[loss], SGD(learning_rate=0.1), "value")
+    return Program(spec, "float64", "cpu", "").probe(Batch(inputs, targets, {}))
+
+
+def extreme_error() -> float:
+    """Saturated logits: no overflow where the formula has none. numpy's max, unlike Python's, keeps a NaN."""
+    z = numpy.array([[-800.0], [-40.0], [-1e-9], [1e-9], [40.0], [800.0]])
+    sizes = []
+    for y in (numpy.zeros(z.shape), numpy.ones(z.shape)):
+        found = alone(kinds.Linear(), z, y, "binary_cross_entropy")
+        right = (special.expit(z) - y) / len(z)
+        sizes += [abs(found.loss / loss_value("binary_cross_entropy", z, y) - 1), abs(found.input_gradient - right).max()]
     wide = numpy.array([[1e4, 0.0, -1e4], [-1e4, -1e4, -1e4]])
-    loss, gradient = losses.SoftmaxCrossEntropy(numpy, "float64")(wide, numpy.array([1, 2]))
-    assert loss == (1e4 + numpy.log(3)) / 2
-    assert numpy.allclose(gradient, [[0.5, -0.5, 0], [1 / 6, 1 / 6, -1 / 3]], rtol=VALUE, atol=1e-300)
+    found = alone(kinds.Linear(), wide, numpy.array([1, 2]), "softmax_cross_entropy")
+    right = numpy.array([[1, -1, 0], [1 / 3, 1 / 3, -2 / 3]]) / 2
+    sizes += [abs(found.loss / ((1e4 + numpy.log(3)) / 2) - 1), abs(found.input_gradient - right).max()]
+    found = alone(kinds.Softmax(), wide, wide)
+    sizes += [abs(found.outputs["activation_1"] - [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]]).max()]
+    return float(numpy.max(sizes))
+
+
+def test_extremes() -> None:
+    """Cross-entropies and softmax of huge logits are finite and right."""
+    assert extreme_error() < VALUE
 
 
 # where the gradient is a convention -----------------------------------------------------------------------------------------
 
-
-#: loss at one number, the number, its target: the loss and its gradient there
-KINKS: dict[str, tuple[type[losses.Loss], float, float, tuple[float, float]]] = {
-    "mae": (losses.MeanAbsoluteError, 3.0, 3.0, (0, 0)),
-    "hinge": (losses.Hinge, -1.0, -1.0, (0, 0)),
-    "hinge inside": (losses.Hinge, 0.5, 1.0, (0.5, -1)),
-    "hinge beyond": (losses.Hinge, 1.5, 1.0, (0, 0)),
-    "perceptron": (losses.Perceptron, 0.0, 1.0, (0, -1)),
-    "perceptron minus": (losses.Perceptron, 0.0, -1.0, (0, 1)),
-    "perceptron minus zero": (losses.Perceptron, -0.0, 1.0, (0, -1)),
-    "perceptron wrong": (losses.Perceptron, -2.0, 1.0, (2, -1)),
-    "perceptron right": (losses.Perceptron, 2.0, 1.0, (0, 0)),
+#: loss, its input, its target: the loss and its gradient there
+KINKS = {
+    "mae": ("mae", 3.0, 3.0, (0, 0)),
+    "hinge": ("hinge", -1.0, -1.0, (0, 0)),
+    "hinge inside": ("hinge", 0.5, 1.0, (0.5, -1)),
+    "hinge beyond": ("hinge", 1.5, 1.0, (0, 0)),
+    "perceptron": ("perceptron", 0.0, 1.0, (0, -1)),
+    "perceptron minus": ("perceptron", 0.0, -1.0, (0, 1)),
+    "perceptron minus zero": ("perceptron", -0.0, 1.0, (0, -1)),
+    "perceptron wrong": ("perceptron", -2.0, 1.0, (2, -1)),
+    "perceptron right": ("perceptron", 2.0, 1.0, (0, 0)),
 }
 
 
 def on_kink(name: str) -> tuple[float, float]:
     """Loss and gradient at a kink."""
-    kind, z, y, _ = KINKS[name]
-    loss, gradient = kind(numpy, "float64")(numpy.array([[z]]), numpy.array([[y]]))
-    return float(loss), float(gradient[0, 0])
+    loss, z, y, _ = KINKS[name]
+    found = alone(kinds.Linear(), numpy.array([[z]]), numpy.array([[y]]), loss)
+    return found.loss, float(found.input_gradient[0, 0])
 
 
 @pytest.mark.parametrize("name", KINKS)
@@ -337,17 +350,20 @@ def test_kinks(name: str) -> None:
     assert on_kink(name) == KINKS[name][3]
 
 
-@pytest.mark.parametrize(
-    ("activation", "outputs", "gradients"),
-    [(kinds.Relu(), [0, 0, 0, 2], [0, 0, 0, 1]), (kinds.Step(), [0, 0, 0, 1], [0, 0, 0, 0])],
-    ids=["relu", "step"],
-)
-def test_kinks_of_activations(activation: kinds.ActivationFunction, outputs: list[float], gradients: list[float]) -> None:
+def around_zero(activation: kinds.ActivationFunction) -> list[list[float]]:
+    """Values and slopes of an activation at -3, -0, 0 and 2."""
+    found = alone(activation, numpy.array([[-3.0, -0.0, 0.0, 2.0]]), numpy.full((1, 4), -7.0))
+    above = next(iter(found.output_gradients.values()))
+    return [next(iter(found.outputs.values()))[0].tolist(), (found.input_gradient / above)[0].tolist()]
+
+
+AROUND_ZERO = {kinds.Relu(): [[0, 0, 0, 2], [0, 0, 0, 1]], kinds.Step(): [[0, 0, 0, 1], [0, 0, 0, 0]]}
+
+
+@pytest.mark.parametrize("activation", AROUND_ZERO, ids=lambda function: function.type)
+def test_kinks_of_activations(activation: kinds.ActivationFunction) -> None:
     """relu'(0) = 0 for either zero; step(0) = 0 and its gradient is zero everywhere."""
-    node = chain((Alone(activation=activation),), (4,))[0]
-    layer = layers.layer_class(node)(node, {}, {}, numpy, "float64")
-    assert layer.forward(numpy.array([[-3.0, -0.0, 0.0, 2.0]])).tolist() == [outputs]
-    assert layer.backward(numpy.ones((1, 4))).tolist() == [gradients]
+    assert around_zero(activation) == AROUND_ZERO[activation]
 
 
 def test_perceptron_reads_before_the_step() -> None:
@@ -369,12 +385,11 @@ def test_perceptron_reads_before_the_step() -> None:
 @given(cases("softmax_cross_entropy", "integer"))
 def test_softmax_sums(tried: Case) -> None:
     """Softmax rows sum to one; the gradients at logits sum to zero in each row; integer and one-hot targets are the same."""
-    node = chain((Alone(activation=kinds.Softmax()),), tried.spec.output_shape)[0]
-    layer = layers.Softmax(node, {}, {}, numpy, "float64")
     probe = made(tried).probe(tried.batch)
     logits = probe.outputs[tried.spec.nodes[-1].name]
-    assert abs(layer.forward(logits).sum(axis=-1) - 1).max() < 1e-15 * logits.shape[1]
-    assert abs(layer.backward(numbers(numpy.random.Generator(numpy.random.Philox(1)), logits.shape)).sum(axis=-1)).max() < 1e-15
+    layer = alone(kinds.Softmax(), logits, logits)
+    assert abs(layer.outputs["activation_1"].sum(axis=-1) - 1).max() < 1e-15 * logits.shape[1]
+    assert abs(layer.input_gradient.sum(axis=-1)).max() < 1e-15 * max(1, abs(logits).max())
     assert abs(probe.output_gradients[tried.spec.nodes[-1].name].sum(axis=-1)).max() < 1e-15
     hot = dataclasses.replace(tried.batch, targets=numpy.eye(logits.shape[1])[tried.batch.targets])
     other = made(tried).probe(hot)
@@ -416,14 +431,15 @@ def test_scaling_is_exact(power: int, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", [kinds.Sigmoid(), kinds.Tanh(), kinds.Relu(), kinds.Softmax(), None], ids=str)
 def test_adjoint(kind: kinds.ActivationFunction | None) -> None:
-    """<J v, w> = <v, J' w> for each layer: J v by complex step, J' w by backward."""
+    """<J v, w> = <v, J' w> for each layer: J v by complex step, J' w by backward, w the gradient of the loss at the output."""
     random = numpy.random.Generator(numpy.random.Philox(3))
-    tried = case([Alone(activation=kind) if kind else Dense(units=5)], "mse", "value", 4, (6,), 3)
-    moved, plain = made(tried, "complex128").layers[0], made(tried).layers[0]
-    x, v = tried.batch.inputs, numbers(random, (4, 6))
-    w = numbers(random, plain.forward(x).shape)
-    forward = moved.forward(x + 1e-20j * v).imag / 1e-20
-    assert abs(numpy.sum(forward * w) / numpy.sum(v * plain.backward(w)) - 1) < 1e-13
+    tried = case([Alone(activation=kind) if kind else Dense(units=6)], "mse", "value", 4, (6,), 3)
+    v = numbers(random, (4, 6))
+    probe = made(tried).probe(tried.batch)
+    moved = made(tried, "complex128").probe(dataclasses.replace(tried.batch, inputs=tried.batch.inputs + 1e-20j * v))
+    ((name, w),) = probe.output_gradients.items()
+    forward = moved.outputs[name].imag / 1e-20
+    assert abs(numpy.sum(forward * w) / numpy.sum(v * probe.input_gradient) - 1) < 1e-13
 
 
 def test_predict_and_probe_change_nothing() -> None:
@@ -440,6 +456,28 @@ def test_predict_and_probe_change_nothing() -> None:
     assert numpy.array_equal(predicted, copy)
     program.probe(Batch(-tried.batch.inputs, tried.batch.targets, tried.batch.masks))
     assert all(numpy.array_equal(array, copy) for array, copy in zip(seen, kept, strict=True))
+
+
+def own_dropout(rate: float, rows: int = 5000, steps: int = 1) -> float:
+    """Mean of the masks that a program draws itself, for a batch without: one weight at zero on inputs of one moves by it."""
+    parts = (Dropout(rate=rate), Dense(units=1, use_bias=False))
+    spec = ProgramSpec(chain(parts, (1,)), LOSSES["mse"], SGD(learning_rate=1.0), "value")
+    program = Program(spec, "float64", "cpu", "")
+    staged = program.stage([Batch(numpy.ones((rows, 1)), numpy.full((rows, 1), -0.5))])
+    for _ in range(steps):
+        program.load(State({"dense_1/kernel": numpy.zeros((1, 1))}))
+        program.train(staged, 1)
+    return -float(program.state().parameters["dense_1/kernel"][0, 0])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_own_dropout(rate: float) -> None:
+    """Masks of the program's own keep the mean, have the right share of zeros by its spread, and are new in each step."""
+    means = [own_dropout(rate, 2000, steps) for steps in (1, 2, 3, 4, 5, 6, 7, 8)]
+    spread = (rate / (1 - rate) / 2000) ** 0.5
+    assert abs(numpy.array(means) - 1).max() < 4.5 * spread
+    assert numpy.std(means) > spread / 4
+    assert len(set(means)) == 8
 
 
 # optimizers -----------------------------------------------------------------------------------------------------------------
@@ -489,11 +527,11 @@ def textbook(
 
 
 def backend_steps(
-    spec: Optimizer, forms: dict[str, str], p: Vector, gradients: list[Vector], done: int, dtype: str = "float64"
+    spec: Optimizer, forms: dict[str, str], p: Vector, gradients: list[Vector], done: int, mode: str = ""
 ) -> tuple[Vector, dict[str, Vector]]:
     """The same steps by the numpy backend."""
-    moved, gradient = p.astype(dtype), numpy.zeros(p.shape, dtype)
-    tried = optimizers.optimizer(spec, forms, moved, gradient, numpy)
+    moved, gradient = p.copy(), numpy.zeros(p.shape)
+    tried = optimizers.optimizer(spec, forms, moved, gradient, arithmetic.arithmetic(mode))
     for step, g in enumerate(gradients, start=done):
         gradient[...] = g
         tried.update(step)
@@ -534,16 +572,19 @@ OPTIMIZERS = [(name, forms) for name, spec in SPECS.items() for forms in forms_o
 OPTIMIZER = {"adam": 1e-14, "adamw": 1e-14, "sgd": 2e-15, "rmsprop": 2e-15}
 
 
-def optimizer_error(name: str, forms: dict[str, str], done: int = 0) -> float:
+REPLICATED = 1e-12
+
+
+def optimizer_error(name: str, forms: dict[str, str], done: int = 0, mode: str = "") -> float:
     """Parameters and slots after six steps against the textbook's, number by number."""
     p, gradients = walk(40, 6)
-    worst = 0.0
+    sizes = []
     for start in (p, 0 * p):  # from zero the parameters are the moves, which hardly show in large parameters
-        moved, slots = backend_steps(SPECS[name], forms, start, gradients, done)
+        moved, slots = backend_steps(SPECS[name], forms, start, gradients, done, mode)
         right, wanted = textbook(SPECS[name], forms, start, gradients, done)
-        worst = max(worst, float((abs(moved - right) / (abs(start) + abs(right))).max()))
-        worst = max([worst, *(float(abs(slots[slot] / array - 1).max()) for slot, array in wanted.items())])
-    return worst
+        sizes += [(abs(moved - right) / (abs(start) + abs(right))).max()]
+        sizes += [abs(slots[slot] / array - 1).max() for slot, array in wanted.items()]
+    return float(numpy.max(sizes))
 
 
 @pytest.mark.parametrize("done", [0, 37, 5000])
@@ -551,6 +592,12 @@ def optimizer_error(name: str, forms: dict[str, str], done: int = 0) -> float:
 def test_optimizers(name: str, forms: dict[str, str], done: int) -> None:
     """Every optimizer in every form is its textbook's, in every parameter and slot, early and late."""
     assert optimizer_error(name, forms, done) < OPTIMIZER[SPECS[name].type]
+
+
+@pytest.mark.parametrize(("name", "forms"), OPTIMIZERS, ids=str)
+def test_replicas_of_optimizers(name: str, forms: dict[str, str]) -> None:
+    """A replica's optimizer, whose corrections are computed in its own number format, is off by rounding alone."""
+    assert 0 < optimizer_error(name, forms, 5, "replica-1") < REPLICATED
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -693,90 +740,102 @@ FIXED: list[Callable[[], Case]] = [
 ]
 
 
-def complaints() -> list[str]:
+def complaints() -> Iterator[str]:
     """What the checks above have against the backend as it is now."""
-    found = []
-    for index, make in enumerate(FIXED):
-        tried = make()
-        with numpy.errstate(all="ignore"):
-            sizes = {"gradient": gradient_error(tried), "value": value_error(tried), "training": training_error(tried)}
-        limits = {"gradient": GRADIENT, "value": VALUE, "training": VALUE}
-        found += [f"{name} of program {index} is off by {size:.0e}" for name, size in sizes.items() if not size < limits[name]]
-    found += [f"{name} is {on_kink(name)} at its kink" for name, (*_, right) in KINKS.items() if on_kink(name) != right]
+
+    def asked(name: str, check: Callable[[], float], limit: float) -> Iterator[str]:
+        try:
+            with numpy.errstate(all="ignore"):
+                size = check()
+        except Exception as problem:
+            yield f"{name} raises {problem!r}"
+        else:
+            if not size < limit:
+                yield f"{name} is off by {size:.0e}"
+
+    for name, (*_, right) in KINKS.items():
+        yield from asked(f"kink {name}", lambda name=name, right=right: on_kink(name) != right, 1)  # type: ignore[misc]
+    for function, values_and_slopes in AROUND_ZERO.items():
+        yield from asked(function.type, lambda f=function, right=values_and_slopes: around_zero(f) != right, 1)  # type: ignore[misc]
+    yield from asked("extremes", extreme_error, VALUE)
     for name, forms in OPTIMIZERS:
-        size = optimizer_error(name, forms)
-        found += [f"{name} {forms} is off by {size:.0e}"] if not size < OPTIMIZER[SPECS[name].type] else []
-    return found
+        yield from asked(f"{name} {forms}", partial(optimizer_error, name, forms), OPTIMIZER[SPECS[name].type])
+        yield from asked(f"replica of {name}", partial(optimizer_error, name, forms, 5, "replica-1"), REPLICATED)
+    yield from asked("own dropout", lambda: abs(own_dropout(0.25) - 1), 0.05)
+    for index, make in enumerate(FIXED):
+        yield from asked(f"value of program {index}", lambda make=make: value_error(make()), VALUE)  # type: ignore[misc]
+        yield from asked(f"training of program {index}", lambda make=make: training_error(make()), VALUE)  # type: ignore[misc]
+        yield from asked(f"gradient of program {index}", lambda make=make: gradient_error(make()), GRADIENT)  # type: ignore[misc]
 
 
 def test_no_complaints() -> None:
     """The checks accept the backend as it stands."""
-    assert complaints() == []
+    assert not list(complaints())
 
 
-#: method, what stands there, what is put in its place
-FAULTS: list[tuple[Any, str, str, str]] = [
-    (layers.Dense, "forward", "ops.add(self.y, self.bias", "ops.subtract(self.y, self.bias"),
-    (layers.Dense, "backward", "self.ones, dy, out=self.bias_gradient", "self.ones / len(dy), dy, out=self.bias_gradient"),
-    (layers.Dense, "backward", "self.ones, dy, out=self.bias_gradient", "self.ones * (1 + 1e-6), dy, out=self.bias_gradient"),
-    (layers.Dense, "backward", "self.x.T, dy, out", "self.x.T * (1 + 1e-6), dy, out"),
-    (layers.Dense, "backward", "dy, self.kernel_t, out", "dy, self.kernel_t.T.reshape(self.kernel_t.shape), out"),
-    (layers.Dense, "backward", "self.x.T, dy, out", "-self.x.T, dy, out"),
-    (layers.Sigmoid, "backward", "ops.subtract(1, self.y, out=dx)", "ops.add(1, self.y, out=dx)"),
-    (layers.Sigmoid, "backward", "ops.multiply(dx, self.y, out=dx)", "pass"),
-    (layers.Sigmoid, "forward", "ops.add(y, 1, out=y)", "ops.add(y, 1 + 1e-9, out=y)"),
-    (layers.Tanh, "backward", "ops.multiply(self.y, self.y, out=dx)", "dx[...] = self.y"),
-    (layers.Tanh, "forward", "ops.tanh(x, out=self.y)", "ops.tanh(x * (1 + 1e-9), out=self.y)"),
-    (layers.Relu, "backward", "self.y, 0, out", "self.y, 0.3, out"),
-    (layers.Relu, "backward", "dy, self.alive, out", "dy, 1, out"),
-    (layers.Relu, "forward", "x, 0, out", "x, 1e-7, out"),
-    (layers.Softmax, "backward", "ops.subtract(dy, total, out=dx)", "dx[...] = dy"),
-    (layers.Softmax, "forward", "numpy.ones(y.shape[-1], self.dtype)", "numpy.ones(y.shape[-1], self.dtype) * 2"),
-    (layers.Mask, "backward", "dy if self.mask is None else", "dy if True else"),
-    (layers.Mask, "forward", "x, self.mask, out", "x, self.mask * 0.5, out"),
-    (layers.Step, "forward", "x > 0", "x > 0.5"),
-    (layers.Flatten, "forward", "x.reshape(len(x), -1)", "x.reshape(len(x), -1)[:, ::-1]"),
-    (losses.MeanSquaredError, "value", "2 / self.count", "1 / self.count"),
-    (losses.MeanSquaredError, "value", "flat), self.count", "flat), self.rows"),
-    (losses.MeanAbsoluteError, "value", "sign, self.count, out", "sign, self.rows, out"),
-    (losses.MeanAbsoluteError, "value", "(work > 0)", "(work > 0.5)"),
-    (losses.BinaryCrossEntropy, "value", "positive, z, 0", "positive, 0, z"),
-    (losses.BinaryCrossEntropy, "value", "positive, 1, e", "positive, e, 1"),
-    (losses.BinaryCrossEntropy, "value", "ops.divide(dz, self.count, out=dz)", "ops.divide(dz, self.rows, out=dz)"),
-    (losses.SoftmaxCrossEntropy, "value", "dz[self.index, y], 1", "dz[self.index, y], 1 + 1e-6"),
-    (losses.SoftmaxCrossEntropy, "value", "1 / self.rows", "1 / self.count"),
-    (losses.SoftmaxCrossEntropy, "value", "ops.subtract(dz, y, out=dz)", "ops.add(dz, y, out=dz)"),
-    (losses.SoftmaxCrossEntropy, "value", "picked = work[self.index, y]", "picked = work[self.index, y - 1]"),
-    (losses.Hinge, "value", "active, -y, 0", "active, y, 0"),
-    (losses.Hinge, "value", "ops.subtract(1,", "ops.subtract(1 + 1e-9,"),
-    (losses.Perceptron, "value", "wrong, -y, 0", "wrong, -1, 0"),
-    (losses.Perceptron, "value", "wrong, -work, 0", "wrong, -2 * work, 0"),
-    (losses.MeanAbsoluteError, "value", "(work > 0)", "(work >= 0)"),
-    (losses.Hinge, "value", "work > 0", "work >= 0"),
-    (losses.Perceptron, "value", "work <= 0", "work < 0"),
-    (programs.Program, "step", "mask.mask = batch.masks[mask.name]", "mask.draw(len(x))"),
-    (programs.Program, "step", "self.trained[0].backward(dy, inputs_too=False)", "pass"),
-    (programs.Program, "infer", "in self.layers", "in self.layers[:-1]"),
-    (optimizers.PlainSGD, "update", "g, rate", "g, rate * (1 + 1e-6)"),
-    (optimizers.MomentumSGD, "update", "ops.multiply(v, momentum, out=v)", "ops.multiply(v, 1 - momentum, out=v)"),
-    (optimizers.MomentumSGD, "update", "ops.add(work, step_of, out=work)", "ops.add(work, g, out=work)"),
-    (optimizers.Adam, "update", "spec.beta_2, step + 1", "spec.beta_2, step + 2"),
-    (optimizers.Adam, "update", "ops.multiply(work, c2 / c1, out=work)", "ops.multiply(work, c2, out=work)"),
-    (optimizers.Adam, "update", '== "hat"', '!= "hat"'),
-    (optimizers.Adam, "update", "1 - spec.learning_rate * spec.weight_decay", "1 - spec.weight_decay"),
-    (optimizers.Adam, "update", "ops.sqrt(v, out=work)", "ops.sqrt(v * (1 + 1e-9), out=work)"),
-    (optimizers.RMSprop, "update", '== "inside"', '== "outside"'),
-    (optimizers.RMSprop, "update", "1 - spec.rho", "spec.rho"),
-    (optimizers.RMSprop, "move", '== "lr_velocity"', '!= "lr_velocity"'),
-]  # fmt: skip
+#: an operation, and the wrong one in its place
+SWAPPED = {
+    "add": "subtract", "subtract": "add", "multiply": "divide", "divide": "multiply", "exp": "expm1", "log": "log1p", "log1p": "log",
+    "tanh": "arctan", "sqrt": "square", "reciprocal": "negative", "negative": "positive", "maximum": "minimum", "greater": "greater_equal",
+}  # fmt: skip
+OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.USub: ast.UAdd,
+}  # fmt: skip
+METHODS = {
+    layers: ("forward", "backward"),
+    losses: ("resize", "value", "mean"),
+    optimizers: ("setup", "update", "move", "correction"),
+    programs: ("step", "probe", "infer", "predict", "stage", "columns"),
+}
 
 
-@pytest.mark.parametrize(("owner", "method", "old", "new"), FAULTS, ids=lambda part: getattr(part, "__name__", part))
-def test_faults_are_found(monkeypatch: pytest.MonkeyPatch, owner: Any, method: str, old: str, new: str) -> None:
-    """A planted fault in any layer, loss or optimizer makes at least one check complain."""
-    source = textwrap.dedent(inspect.getsource(getattr(owner, method)))
-    assert old in source, "the fault has lost its place"
-    made_of: dict[str, Any] = {}
-    exec(compile(source.replace(old, new), "fault", "exec"), vars(inspect.getmodule(owner)), made_of)
-    monkeypatch.setattr(owner, method, made_of[method])
-    assert complaints()
+def faults(node: Any) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """What can be made wrong at one place of a program: a name for it, and how it is done."""
+    if isinstance(node, ast.Attribute) and node.attr in SWAPPED and ast.unparse(node.value) in ("ops", "self.ops", "numpy"):
+        yield f"{node.attr} is {SWAPPED[node.attr]}", lambda n: setattr(n, "attr", SWAPPED[n.attr])
+    operator = getattr(node, "op", None) or (node.ops[0] if isinstance(node, ast.Compare) else None)
+    if type(operator) in OPERATORS:
+        other = OPERATORS[type(operator)]
+        one = isinstance(node, ast.Compare)
+        yield f"{other.__name__}", lambda n: setattr(n, "ops" if one else "op", [other()] if one else other())
+    if isinstance(node, ast.IfExp):
+        yield "other branch", lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("dot"):
+        yield "dot too large by 1e-6", lambda n: n.args.__setitem__(0, ast.BinOp(n.args[0], ast.Mult(), ast.Constant(1 + 1e-6)))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "numpy.where":
+        yield "where turned", lambda n: n.args.reverse() or n.args.insert(0, n.args.pop())
+    for index, statement in enumerate(getattr(node, "body", []) if isinstance(node, ast.FunctionDef | ast.For | ast.If) else []):
+        documents = isinstance(getattr(statement, "value", None), ast.Constant)
+        if isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign | ast.For) and not documents:
+            yield "statement left out", lambda n, index=index: n.body.__setitem__(index, ast.Pass())  # type: ignore[misc]
+
+
+def all_faults() -> dict[str, tuple[Any, str, Any]]:
+    """Every planted fault by name: the class, its method, the wrong method."""
+    found: dict[str, tuple[Any, str, Any]] = {}
+    for module, methods in METHODS.items():
+        for kind in ast.parse(inspect.getsource(module)).body:
+            for function in getattr(kind, "body", []):
+                if isinstance(function, ast.FunctionDef) and function.name in methods and "super()" not in ast.unparse(function):
+                    for place, node in enumerate(ast.walk(function)):
+                        for turn, (text, _) in enumerate(faults(node)):
+                            wrong = copy.deepcopy(function)
+                            target = list(ast.walk(wrong))[place]
+                            list(faults(target))[turn][1](target)
+                            name = f"{kind.name}.{function.name} {' '.join(ast.unparse(node).split())[:60]}: {text}"
+                            found[f"{name} {place}"] = (getattr(module, kind.name), function.name, wrong)
+    return found
+
+
+FAULTS = all_faults()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is made wrong in a layer, a loss, an optimizer or the program, at least one check complains."""
+    owner, method, wrong = FAULTS[name]
+    namespace = dict(vars(inspect.getmodule(owner)))
+    exec(compile(ast.fix_missing_locations(ast.Module([wrong], [])), "fault", "exec"), namespace)
+    monkeypatch.setattr(owner, method, namespace[method])
+    assert next(complaints(), None)

@@ -78,14 +78,12 @@ class SequentialReplica(Replica):
     """A replica whose sums add one term after the other, as XLA's reductions on a CPU do: the least accurate order in use."""
 
     def contract(self, a: Any, b: Any) -> Any:
-        """a @ b, one term after the other, some at a time to bound the memory."""
+        """a @ b, one term after the other."""
+        if a.ndim == b.ndim == 1:
+            return numpy.add.accumulate(a * b)[-1]  # a reduction would add in pairs
         left = numpy.moveaxis(a, -1, 0)
-        width = max(1, (1 << 22) // max(1, left[0].size * b[0].size))
-        total = numpy.zeros((1, *left.shape[1:], *b.shape[1:]), b.dtype)
-        for start in range(0, len(b), width):
-            part = slice(start, start + width)
-            factors = left[part].reshape(*left[part].shape, *[1] * (b.ndim - 1))
-            terms = factors * b[part].reshape(len(b[part]), *[1] * (left.ndim - 1), *b.shape[1:])
-            # reduce would add in pairs where the results are single numbers; accumulate never does
-            total = numpy.add.accumulate(numpy.concatenate([total, terms]), axis=0)[-1:]
-        return total[0]
+        total, term = (numpy.zeros((*left.shape[1:], *b.shape[1:]), b.dtype) for _ in range(2))
+        for column, row in zip(left, b):
+            numpy.multiply.outer(column, row, out=term)
+            total += term
+        return total
