@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy
 import torch
+import torch._dynamo  # the first optimizer would import it, a second that belongs to the import
 
 from harness.interface import Batch, Probe, State, Trace, masked, missing_device, numpy_batches, unsupported
 from harness.spec import SGD, AdamW, Dropout, ProgramSpec, RMSprop, active_slots

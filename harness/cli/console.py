@@ -148,7 +148,7 @@ def styled(text: str) -> Any:
 def fitting(widths: Mapping[str, int], room: int) -> tuple[list[str], list[str]]:
     """The columns that fit side by side, and the rest."""
     names = list(widths)
-    while len(names) > 1 and sum(widths[name] + 2 for name in names) > room:
+    while len(names) > 1 and sum(widths[name] + 3 for name in names) > room:
         names.pop()
     return names, list(widths)[len(names) :]
 

@@ -10,6 +10,8 @@ from . import console
 from .console import fixed, number, result, words
 
 error = number(2)
+#: columns of the table of losses
+STEPS = 6
 
 
 def show_run(run: Run, as_json: bool) -> None:
@@ -80,7 +82,7 @@ def losses(run: Run) -> None:
     if table.empty:
         return
     found: list[dict[str, Any]] = []
-    steps = sorted(set(run.agreement["step"])) if len(run.agreement) else [0]
+    steps = shown(sorted(set(run.agreement["step"])) if len(run.agreement) else [0])
     for arm in dict.fromkeys(table["arm"]):
         part = table[table["arm"] == arm].set_index("step")
         if arm.startswith("reference"):
@@ -93,6 +95,13 @@ def losses(run: Run) -> None:
             )
     columns: dict[str, console.Format] = {"arm": words, **{f"step {step}": text_number for step in steps}}
     console.table("Loss of the reference, and each arm's relative distance from it (training freely)", found, columns)
+
+
+def shown(steps: list[int]) -> list[int]:
+    """At most STEPS of the steps, the first and the last included."""
+    if len(steps) <= STEPS:
+        return steps
+    return [steps[round(index * (len(steps) - 1) / (STEPS - 1))] for index in range(STEPS)]
 
 
 def text_number(value: Any) -> str:
@@ -125,7 +134,7 @@ def timings(run: Run) -> None:
         row["first_step_ms"] = 1e3 * row["first_step_s"]
     columns: Mapping[str, console.Format] = {
         "arm": words, "variant": words, "import_s": fixed(2), "build_s": fixed(3), "compile_s": fixed(2), "first_step_ms": fixed(2),
-        "step_us": fixed(1), "ratio": fixed(2), "after_import_mib": fixed(0), "peak_mib": fixed(0),
+        "step_us": fixed(1), "ratio": fixed(2), "busy_threads": fixed(0), "after_import_mib": fixed(0), "peak_mib": fixed(0),
     }  # fmt: skip
     names = {"variant": "dropout", "ratio": f"/ {run.base}", "after_import_mib": "MiB after import", "peak_mib": "MiB peak"}
     console.table("Timings and memory (indicative: medians of interleaved blocks, one process an arm)", found, columns, names)

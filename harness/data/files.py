@@ -93,6 +93,9 @@ def from_table(spec: kinds.File, path: Path) -> Rows:
         for name in wanted:
             if name not in names:
                 raise lacks(spec, key, f'column "{name}"', names)
+    learned = [name for name in inputs if name in targets]
+    if learned:
+        raise SpecProblem(("data", "inputs"), f'the target "{learned[0]}" is among the inputs', "leave it out", code="file")
     chosen = numpy.stack([numeric(columns[names.index(name)], name) for name in inputs], axis=1)
     if spec.task == "classification":
         return Rows(chosen, as_classes(spec, columns[names.index(targets[0])]))

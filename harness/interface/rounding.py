@@ -39,7 +39,7 @@ def error(tensor: Any, wanted: Any) -> float:
     finite = numpy.isfinite(right)
     if not numpy.array_equal(numpy.isfinite(found), finite):
         return float("inf")
-    distance, size = norm((found - right)[finite]), norm(right[finite])
+    distance, size = norm(found[finite] - right[finite]), norm(right[finite])
     return distance / size if size else distance
 
 
@@ -52,7 +52,9 @@ def floors(replicas: Sequence[Mapping[str, float]], sequential: Sequence[Mapping
     """Floor and ceiling of each tensor from the errors of replicas, computed in `dtype`; those with sequential sums only raise the
     ceiling."""
     found = {}
-    own = float(numpy.finfo(dtype).eps) / 2
+    own = float(
+        numpy.finfo(dtype).eps
+    )  # a loss is one number: all replicas may hit the same float, and its neighbour is no error
     for name in replicas[0]:
         values = numpy.array([replica[name] for replica in replicas])
         highest = max([own, float(values.max()), *(replica[name] for replica in sequential)])

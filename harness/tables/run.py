@@ -13,7 +13,7 @@ import pandas
 
 from ..records.record import Record
 from ..records.runs import find, read_run
-from ..timing.statistics import median_steps, ratios
+from .statistics import median_steps, ratios
 
 LOSSES = ["arm", "step", "loss", "reference", "gap"]
 METRICS = ["arm", "step", "split", "metric", "value"]

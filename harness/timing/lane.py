@@ -122,7 +122,9 @@ class Lane:
                     self.guarded(found[name], self.start_native, worker, found[name])
         alive = [name for name in workers if found[name].failure is None]
         if alive:
-            self.progress("", {"phase": f"timing {len(alive)} arms in turn"})
+            self.progress(
+                "", {"phase": f"timing {len(alive)} arms in turn" + (f", {variant} dropout" if variant != "plain" else "")}
+            )
         dice = random.Random(f"{self.seed}/{variant}")
         for number in range(ROUNDS):
             dice.shuffle(alive)
