@@ -458,7 +458,6 @@ def test_a_loss_that_is_not_finite_ends_its_arm(harness: Command, tiny: Path, tm
     assert manifest(only_run(tmp_path))["arms"][:2] == ["numpy", "torch"]
 
 
-@pytest.mark.xfail(reason="harness.interface.rounding subtracts before it looks for what is finite", strict=True)
 @pytest.mark.filterwarnings("error")
 def test_errors_of_what_is_not_finite_warn_nobody() -> None:
     """A diverged arm held against a diverged reference prints no warning of numpy's on the user's screen."""

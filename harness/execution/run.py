@@ -30,6 +30,9 @@ from .interrupts import one_interrupt
 from .layout import lay_out
 from .plan import Plan, plan
 
+#: seconds between two looks for an interrupt
+LOOK = 0.5
+
 Progress = Callable[[str, dict[str, Any]], None]
 
 
@@ -159,7 +162,7 @@ class Work:
             jobs: list[Future[None]] = [threads.submit(self.reference, forms)]
             # what starts in no time goes last: it would only wait for the reference
             jobs += [threads.submit(self.arm, arm) for arm in sorted(self.plan.arms, key=lambda arm: arm.backend == "numpy")]
-            wait_for(jobs)
+            ended(jobs)
             for job in jobs:
                 job.result()
 
@@ -220,8 +223,10 @@ class Work:
         arms = [arm for arm in self.plan.arms if timed(self.records[arm.name])]
         compare = self.plan.experiment.compare
         lane = TimingLane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, self.progress)
-        with self.stopping():
-            found = lane.run(arms)
+        with ThreadPoolExecutor(max_workers=1) as threads, self.stopping():
+            job = threads.submit(lane.run, arms)
+            ended([job])
+            found = job.result()
         for name, result in found.items():
             record = self.records[name]
             record.facts["timing"], record.blocks = result.facts, result.blocks
@@ -278,3 +283,10 @@ class Work:
 def timed(record: Record) -> bool:
     """Whether an arm is timed: it ended well and its numbers are right."""
     return record.status == "ok" and record.facts.get("verdict") == "agrees"
+
+
+def ended(jobs: Sequence[Future[Any]]) -> None:
+    """Wait for jobs in other threads. The main thread does nothing else, so that no interrupt strikes while a worker is being
+    started, and it looks up now and then: a signal that another thread took does not wake it."""
+    while wait_for(jobs, timeout=LOOK).not_done:
+        pass

@@ -30,8 +30,8 @@ def section(reference: Reference) -> str:
     lines = [
         f"## {reference.name}",
         "",
-        f"{facts['description']}. {facts['parameters']:,} parameters, {facts['rows']:,} training rows, {facts['steps']:,} steps of "
-        f"{facts['batch_size']} rows, {facts['dtype']}, seed {facts['seed']}. {facts['date']}, {machine['cpu']}, {machine['cores']} cores, "
+        f"{facts['description']}. {facts['parameters']:,} parameters, {facts['rows']:,} training rows, {facts['steps']:,} steps, batches of "
+        f"{facts['batch_size']}, {facts['dtype']}, seed {facts['seed']}. {facts['date']}, {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}, Python {machine['python']}.",
         "",
         *rows(reference),
@@ -92,8 +92,8 @@ def numbers(
     last: Any = metrics[column].iloc[-1] if len(metrics) else float("nan")
     apart = "" if gap is None else f"{gap:.1e}"
     return [
-        f"{values.iloc[0]:.6g}",
-        f"{values.iloc[-1]:.6g}",
+        f"{values.iloc[0] + 0.0:.6g}",
+        f"{values.iloc[-1] + 0.0:.6g}",
         apart,
         *worst(errors, column),
         f"{last:.4f}" if last == last else "",
