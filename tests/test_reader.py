@@ -504,7 +504,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("old", "new", "line", "column", "message", "hint"), MESSAGES, ids=[case[1][-30:] for case in MESSAGES])
-def test_message(  # noqa: PLR0913, PLR0917
+def test_message(
     file: Path, old: str, new: str, line: int, column: int, message: str, hint: str | None
 ) -> None:
     error = failure(file, swapped(old, new))

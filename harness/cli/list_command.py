@@ -15,8 +15,8 @@ Rows = list[dict[str, Any]]
 
 
 def first_line(cls: type) -> str:
-    """The first sentence of a docstring."""
-    return (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+    """The first paragraph of a docstring, in one line."""
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def experiments(results: Path) -> Rows:

@@ -30,7 +30,8 @@ def section(reference: Reference) -> str:
     lines = [
         f"## {reference.name}",
         "",
-        f"{facts['description']}. {facts['parameters']:,} parameters, {facts['rows']:,} training rows, {facts['steps']:,} steps, batches of "
+        f"{facts['description']}. "
+        f"{facts['parameters']:,} parameters, {facts['rows']:,} training rows, {facts['steps']:,} steps, batches of "
         f"{facts['batch_size']}, {facts['dtype']}, seed {facts['seed']}. {facts['date']}, {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}, Python {machine['python']}.",
         "",
