@@ -229,13 +229,13 @@ def has(name: str) -> Callable[[psutil.Process], bool]:
     return lambda process: name in process.environ()
 
 
-def until(condition: Callable[[], Found], seconds: float = 120) -> Found:
+def until(condition: Callable[[], Found], seconds: float = 120, pause: float = 0.01) -> Found:
     """What a condition says as soon as it says something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.01)
+        time.sleep(pause)
     raise AssertionError(f"not within {seconds} s")
 
 
@@ -583,7 +583,7 @@ def test_more_interrupts_lose_nothing(start: Callable[..., Started], tiny: Path,
         running.popen.send_signal(signal.SIGINT)
         return list(tmp_path.glob("runs/*/manifest.json"))
 
-    until(impatient)
+    until(impatient, seconds=30, pause=0)
     assert running.wait() == 130
     clean(running.stderr)
     assert statuses(only_run(tmp_path)) == {"numpy": "ok", "numpy@slow": "interrupted", "numpy@silent": "interrupted"}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ArmFailed
 from ..interface import errors, floors, load_arrays
@@ -18,6 +18,15 @@ from .trajectory import Trajectory
 
 REFERENCE = Arm("numpy")
 Progress = Callable[[str, dict[str, Any]], None]
+
+
+class Build(NamedTuple):
+    """What a program is built of. The reference computes on the CPU, whatever the arms use."""
+
+    spec: ProgramSpec
+    dtype: str
+    device: str
+    mode: str
 
 
 @dataclass
@@ -97,7 +106,8 @@ class Lane:
         folder.mkdir()
         with self.crew.worker(REFERENCE, name) as worker:
             spec = self.spec.with_forms(forms)
-            outcome = self.free_pass(worker, REFERENCE, name, spec, "float64", folder, self.trajectory.steps)
+            build = Build(spec, "float64", "cpu", "")
+            outcome = self.free_pass(worker, REFERENCE, name, build, folder, self.trajectory.steps)
             steps = [step for step in self.trajectory.steps if (folder / f"state-{step}.npz").exists()]
             stopped = outcome.facts["stopped"]
             found = Reference(folder, outcome, [step for step in steps if stopped is None or step < stopped])
@@ -116,7 +126,7 @@ class Lane:
         folder = found.folder / "replica"
         folder.mkdir()
         for mode in modes:
-            self.build(worker, spec, self.dtype, mode)
+            self.build(worker, Build(spec, self.dtype, "cpu", mode))
             worker.ask("forced", steps=found.steps, states=str(found.folder), folder=str(folder))
             for step in found.steps:
                 path = folder / f"forced-{step}.npz"
@@ -133,7 +143,8 @@ class Lane:
         folder = self.folder / arm.folder
         folder.mkdir()
         with self.crew.worker(arm) as worker:
-            outcome = self.free_pass(worker, arm, arm.name, self.spec, self.dtype, folder, ())
+            build = Build(self.spec, self.dtype, self.crew.device, arm.mode)
+            outcome = self.free_pass(worker, arm, arm.name, build, folder, ())
             forms = relevant_forms(self.spec.optimizer, outcome.facts["forms"])
             reference = self.reference(forms)
             self.progress(arm.name, {"phase": "forced steps"})
@@ -150,14 +161,12 @@ class Lane:
         name = f"forced-{step}.npz"
         return compare(step, load_arrays(folder / name), load_arrays(reference.folder / name), reference.floors[step])
 
-    def free_pass(
-        self, worker: Worker, arm: Arm, name: str, spec: ProgramSpec, dtype: str, folder: Path, keep: Sequence[int]
-    ) -> Outcome:
+    def free_pass(self, worker: Worker, arm: Arm, name: str, build: Build, folder: Path, keep: Sequence[int]) -> Outcome:
         """Import, build and train freely."""
         self.progress(name, {"phase": "importing"})
         opened = worker.ask("open", backend=arm.backend)
         self.progress(name, {"phase": "building"})
-        built = self.build(worker, spec, dtype, arm.mode)
+        built = self.build(worker, build)
         done = worker.ask(
             "free",
             keep=list(keep),
@@ -174,14 +183,14 @@ class Lane:
         }
         return Outcome(facts, done["losses"], done["metrics"], final=folder / "final.npz")
 
-    def build(self, worker: Worker, spec: ProgramSpec, dtype: str, mode: str) -> dict[str, Any]:
+    def build(self, worker: Worker, build: Build) -> dict[str, Any]:
         """Build an arm's program.
 
         Raises:
             ArmFailed: it does not support the program, or does not hold the weights that it was given.
         """
         built: dict[str, Any] = worker.ask(
-            "build", spec=encode(spec), dtype=dtype, device=self.crew.device, mode=mode,
+            "build", spec=encode(build.spec), dtype=build.dtype, device=build.device, mode=build.mode,
             data=str(self.folder / "data.npz"), state=str(self.folder / "initial.npz"),
         )  # fmt: skip
         if "unsupported" in built:

@@ -186,14 +186,15 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """0 all agree, 1 something differs, 3 an arm failed, 130 interrupted. Arms that are not installed or that a framework cannot
-        express do not count: their rows say so."""
+        """0 all agree, 1 something differs, 3 an arm failed or none could be judged, 130 interrupted. Arms that are not installed or
+        that a framework cannot express do not count: their rows say so."""
         if self.manifest.get("interrupted"):
             return 130
         statuses = {record.status for record in self.records}
-        if self.manifest.get("unsaved") or statuses - {"ok", "missing", "unsupported"}:
+        verdicts = {record.facts.get("verdict") for record in self.arms} - {None}
+        if self.manifest.get("unsaved") or statuses - {"ok", "missing", "unsupported"} or not verdicts:
             return 3
-        return 1 if any(record.facts.get("verdict") == "differs" for record in self.arms) else 0
+        return 1 if "differs" in verdicts else 0
 
 
 def joined(frames: Sequence[pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:
