@@ -129,7 +129,6 @@ def test_environments_are_listed(compared: tuple[Path, dict[str, str], Any], har
     assert {"environment": "older", "file": "older.toml"} in json.loads(done.stdout)["environments"]
 
 
-@pytest.mark.xfail(reason="before Python 3.11 a Protocol hides its own __init__ from harness.interface.missing", strict=True)
 def test_a_worker_runs_on_the_oldest_python(request: pytest.FixtureRequest, harness: Command, tmp_path: Path) -> None:
     """The numpy arm on Python 3.9 and numpy 1.23, driven by this Python, in the numeric and in the timing lane."""
     python = python_39()

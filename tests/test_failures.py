@@ -378,7 +378,6 @@ def test_a_worker_killed_while_it_is_timed_keeps_its_numbers(start: Callable[...
     assert other.blocks
 
 
-@pytest.mark.xfail(reason="harness.numeric.lane computes a reference that failed again, in the same folder", strict=True)
 def test_a_killed_reference_is_said(start: Callable[..., Started], tiny: Path, tmp_path: Path) -> None:
     """Without a reference no arm can be judged: each says so, and it is no bug of ours."""
     running = start("run", tiny, "--no-timings", "--arm", "numpy@slower", "--results", tmp_path)
@@ -692,9 +691,7 @@ def test_a_damaged_file_is_named(harness: Command, saved: Path, tmp_path: Path, 
 # the same from Python
 
 
-def test_python_gets_rows_not_exceptions(
-    misbehaving: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_gets_rows_not_exceptions(misbehaving: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`harness.run` returns what ended and what failed; the exit code is a property."""
     monkeypatch.setenv("HARNESS_ENVIRONMENTS", misbehaving["HARNESS_ENVIRONMENTS"])
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]

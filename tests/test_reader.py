@@ -504,9 +504,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("old", "new", "line", "column", "message", "hint"), MESSAGES, ids=[case[1][-30:] for case in MESSAGES])
-def test_message(
-    file: Path, old: str, new: str, line: int, column: int, message: str, hint: str | None
-) -> None:
+def test_message(file: Path, old: str, new: str, line: int, column: int, message: str, hint: str | None) -> None:
     error = failure(file, swapped(old, new))
     first = error.problems[0]
     assert len(error.problems) == 1, str(error)

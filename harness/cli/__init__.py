@@ -86,17 +86,20 @@ def main() -> None:
     except HarnessError as problem:
         click.echo(str(problem) if "error[" in str(problem) else f"error: {problem}", err=True)
         code = problem.exit_code
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
+    except OSError as problem:
+        click.echo(f"error: {problem.strerror or problem}{': ' + str(problem.filename) if problem.filename else ''}", err=True)
+        code = 3
     except Exception as problem:
         code = bug(problem)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def interrupted() -> int:
-    """Ctrl-C before there was anything to save."""
-    click.echo("interrupted: nothing was saved", err=True)
+    """Ctrl-C outside a run's own time: before there was anything to save, or after all of it was."""
+    click.echo("interrupted", err=True)
     return 130
 
 

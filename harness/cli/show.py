@@ -144,7 +144,7 @@ def timings(run: Run) -> None:
 
 def verdict(run: Run) -> str:
     """The whole run in a sentence."""
-    judged = [record for record in run.arms if record.facts.get("verdict")]
+    judged = [record for record in run.arms if record.status == "ok" and record.facts.get("verdict")]
     differing = [record for record in judged if record.facts["verdict"] == "differs"]
     failed = [record for record in run.arms if record.status not in ("ok", "unsupported", "missing")]
     if differing:

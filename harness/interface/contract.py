@@ -65,6 +65,10 @@ class Adapter(Protocol):
         """Versions, build flags, threads and precision modes, as they are in this process."""
 
 
+#: what `Program.__init__` takes; before Python 3.11 a Protocol hides its own
+BUILT_FROM = ["self", "spec", "dtype", "device", "mode"]
+
+
 def missing(adapter: Any) -> List[str]:
     """What a module lacks of the contract, one line each; empty when it fulfils it."""
     lacks = [
@@ -76,10 +80,11 @@ def missing(adapter: Any) -> List[str]:
         return lacks
     for name in ("__init__", "load", "state", "probe", "stage", "unstage", "compile", "train", "predict"):
         method = getattr(adapter.Program, name, None)
+        wanted = BUILT_FROM if name == "__init__" else list(inspect.signature(getattr(Program, name)).parameters)
         if not inspect.isfunction(method):
             lacks.append(f"Program.{name} is missing")
-        elif list(inspect.signature(method).parameters) != list(inspect.signature(getattr(Program, name)).parameters):
-            lacks.append(f"Program.{name} must take {inspect.signature(getattr(Program, name))}")
+        elif list(inspect.signature(method).parameters) != wanted:
+            lacks.append(f"Program.{name} must take ({', '.join(wanted)})")
     return lacks
 
 

@@ -82,6 +82,7 @@ class Lane:
     weights: str
     progress: Progress
     references: dict[str, Reference] = field(default_factory=dict)
+    failures: dict[str, ArmFailed] = field(default_factory=dict)
     locks: dict[str, Any] = field(default_factory=dict)
     door: Any = field(default_factory=threading.Lock)
 
@@ -95,8 +96,13 @@ class Lane:
         with self.door:
             lock = self.locks.setdefault(key, threading.Lock())
         with lock:
-            if key not in self.references:
-                self.references[key] = self.compute(key, forms)
+            if key not in self.references and key not in self.failures:
+                try:
+                    self.references[key] = self.compute(key, forms)
+                except ArmFailed as problem:
+                    self.failures[key] = ArmFailed(problem.status, f"the reference: {problem.reason}")
+            if key in self.failures:
+                raise ArmFailed(self.failures[key].status, self.failures[key].reason)
             return self.references[key]
 
     def compute(self, key: str, forms: Mapping[str, str]) -> Reference:

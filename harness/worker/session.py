@@ -146,6 +146,8 @@ def serve(channel: Channel) -> None:
 
 def status(problem: Exception) -> str:
     """What an arm's row says of an error. Frameworks have their own classes for memory that cannot be had."""
+    if isinstance(problem, ModuleNotFoundError):
+        return "missing"
     text = f"{type(problem).__name__} {problem}".lower()
     exhausted = any(
         word in text for word in ("outofmemory", "out of memory", "resourceexhausted", "resource_exhausted", "can't allocate")
