@@ -70,10 +70,15 @@ def support() -> str:
                 }
     lines = ["| arm | " + " | ".join(cases()) + " | float64 |", "| --- |" + " --- |" * (len(cases()) + 1)]
     for name, found in known.items():
-        marks = ["no" if found["float32"][case] else "yes" for case in cases()]
-        wide = [reason for case in cases() for reason in found["float64"][case] if not found["float32"][case]]
+        marks = ["no" if lacks(found["float32"][case]) else "yes" for case in cases()]
+        wide = [reason for case in cases() for reason in lacks(found["float64"][case]) if not lacks(found["float32"][case])]
         lines.append(f"| `{name}` | " + " | ".join(marks) + f" | {wide[0] if wide else 'yes'} |")
     return "\n".join(lines)
+
+
+def lacks(reasons: list[str]) -> list[str]:
+    """Reasons that are the framework's, not this machine's."""
+    return [reason for reason in reasons if "compiler" not in reason]
 
 
 PARTS: dict[str, Callable[..., str]] = {"output": command, "table": table, "list": listing, "arms": arms, "support": support}
