@@ -47,7 +47,6 @@ class Worker:
             ArmFailed: the interpreter cannot be started.
         """
         self.log, self.time_limit, self.buried = log, time_limit, False
-        self.started = time.perf_counter()
         inherited = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
         group: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,6 @@ class Store:
 
     folder: Path
     problem: str = ""
-    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def create(cls, results: Path, name: str) -> Store:
