@@ -102,7 +102,8 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2])
         return
-    from harness.registry import launch, parse
+    from harness.environments import launch
+    from harness.registry import parse
 
     print("| arm | net | adapter us | / ordinary | its way | / best | its way |")
     print("|---|---|---:|---:|---|---:|---|", flush=True)

@@ -210,7 +210,7 @@ class Measured:
 
         def run(mode: str, kind: str) -> list[Arrays]:
             program = Program(spec, kind, "cpu", mode)
-            return [forced_step(program, batch, state) for state, batch in self.tried]
+            return [forced_step(program, spec, batch, state) for state, batch in self.tried]
 
         def off(mode: str) -> list[dict[str, float]]:
             return [errors(found, right) for found, right in zip(run(mode, dtype), self.right, strict=True)]

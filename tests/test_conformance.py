@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.pool import Crew
+from harness.numeric.laws import try_laws
 from harness.registry import parse
-from harness.worker.conformance import cases, kinks
 
 #: torch:compile takes seconds a program, so it tries a few here and all in benchmarks/
 ARMS = {
@@ -28,20 +24,6 @@ UNSUPPORTED = {
 }
 
 
-def conformance(arm_name: str, dtype: str, names: list[str] | None, seed: int = 1) -> dict[str, Any]:
-    """What a worker of the arm finds."""
-    arm = parse(arm_name)
-    every = [*cases(), *(f"kink {name}" for name in kinks())]
-    with tempfile.TemporaryDirectory() as folder:
-        crew = Crew(Path(folder), "cpu", 1, 300)
-        with crew.worker(arm) as worker:
-            worker.ask("open", backend=arm.backend)
-            found: dict[str, Any] = worker.ask(
-                "conformance", names=names or every, dtype=dtype, device="cpu", mode=arm.mode, seed=seed
-            )
-            return found
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("arm", ARMS)
 def test_laws(arm: str, dtype: str) -> None:
@@ -49,7 +31,7 @@ def test_laws(arm: str, dtype: str) -> None:
     if arm == "torch:compile" and not any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "g++", "clang++")):
         pytest.skip("torch.compile needs a C++ compiler, and none is here")
     broken, largest = [], 0.0
-    for name, found in conformance(arm, dtype, ARMS[arm]).items():
+    for name, found in try_laws(parse(arm), dtype, ARMS[arm] or ()).items():
         reason = UNSUPPORTED.get((arm, name)) or UNSUPPORTED.get((f"{arm} {dtype}", ""))
         if reason:
             assert reason in str(found.get("unsupported")), f"{name}: {found}"

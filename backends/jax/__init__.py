@@ -1,8 +1,9 @@
 """JAX: pure functions, one jitted step with donated state, and optax."""
 
+from .faults import faults
 from .program import FORMS, Program, supports, versions
 
 REQUIRES = {"jax": "jax", "optax": "jax"}
 MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}}
 
-__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]
+__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "faults", "supports", "versions"]

@@ -23,6 +23,9 @@ COMMANDS = {
     "check": "Check experiments without running them.",
     "list": "List experiments, runs, arms, layers, data sets ...",
     "doctor": "Say which frameworks work here, and what is missing.",
+    "env": "Environments: other versions and other frameworks.",
+    "new": "Write a backend of your own to start from.",
+    "conformance": "Try every law that a backend has to obey.",
 }
 
 

@@ -18,31 +18,62 @@ if TYPE_CHECKING:
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--by", type=click.Choice(["run", "version"]), default="run", show_default=True, help="What stands side by side.")
 @options.results
 @options.as_json
-def command(runs: tuple[str, ...], results: Path, as_json: bool) -> None:
+def command(runs: tuple[str, ...], by: str, results: Path, as_json: bool) -> None:
     """Show a saved run, or lay several side by side; the latest when none is named.
 
     A RUN is its id, its unique start or end, `latest`, `latest~1`, or a folder. Of several, the first is what the others are held
-    against.
+    against. With --by version, every framework of which there are two versions is held against its first: what moved between them,
+    numbers and times.
 
     \b
     Examples:
       python -m harness compare
       python -m harness compare latest~1 latest
+      python -m harness compare --by version
     """
     from ..tables import load
     from .show import as_document, show_run
 
     found = [load(name, results) for name in runs or ("latest",)]
-    if len(found) == 1:
+    if by == "version":
+        by_version(found, as_json)
+    elif len(found) == 1:
         show_run(found[0], as_json)
-        sys.exit(found[0].exit_code)
-    if as_json:
+    elif as_json:
         console.document({"schema": "harness.compare/1", "runs": [as_document(run) for run in found]})
     else:
         side_by_side(found)
     sys.exit(max((run.exit_code for run in found), default=0))
+
+
+def by_version(runs: list[Run], as_json: bool) -> None:
+    """What moved between the versions of a framework."""
+    from ..tables.versions import versions_of
+
+    found = versions_of(runs)
+    if as_json:
+        console.document({"schema": "harness.versions/1", "families": found})
+        return
+    if not found:
+        raise UsageError(
+            "there is no framework of which there are two versions", "run one, e.g. --arm jax --arm jax@0.10.2, or name two runs"
+        )
+    columns: dict[str, console.Format] = {
+        "arm": words, "run": words, "version": words, "verdict": words, "gradient_error": number(2), "floor_ratio": number(2),
+        "final_loss": number(8), "parts_at": words, "loss_moved": number(2), "parameters_moved": number(2), "step_us": fixed(1),
+        "time": fixed(2), "memory": fixed(2), "changed": words, "fault": words,
+    }  # fmt: skip
+    names = {
+        "gradient_error": "largest gradient error", "floor_ratio": "x floor", "parts_at": "losses part at",
+        "loss_moved": "loss moved by", "parameters_moved": "parameters moved by", "time": "time x", "memory": "memory x",
+        "changed": "what else changed",
+    }  # fmt: skip
+    for family, rows in found.items():
+        console.table(f"{family}: what moved from {rows[0]['version'] or rows[0]['arm']}", rows, columns, names)
+    result("Moved by: relative distance from the first row; 0 is bitwise equal. Times are indicative.")
 
 
 def side_by_side(runs: list[Run]) -> None:

@@ -153,6 +153,38 @@ def fitting(widths: Mapping[str, int], room: int) -> tuple[list[str], list[str]]
     return names, list(widths)[len(names) :]
 
 
+class Work:
+    """How far one long piece of work is: its last line and the time on a terminal, its lines elsewhere."""
+
+    def __init__(self, title: str, quiet: bool) -> None:
+        self.title, self.quiet = title, quiet
+        self.live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.status: Any = None
+
+    def __enter__(self) -> Work:
+        if self.live:
+            from rich.console import Console
+            from rich.progress import Progress as Lines
+            from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            shown = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+            self.status = Lines(*shown, console=Console(stderr=True), transient=True)
+            self.status.start()
+            self.task = self.status.add_task(self.title)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.status is not None:
+            self.status.stop()
+
+    def __call__(self, text: str) -> None:
+        """What is being done now."""
+        if self.status is not None:
+            self.status.update(self.task, description=f"{self.title}{text}")
+        elif not self.quiet:
+            notice(f"{self.title}{text}")
+
+
 class Progress:
     """How far a run is: one line an arm on a terminal, a line at the end of each arm elsewhere. Nothing while blocks are timed."""
 

@@ -8,12 +8,15 @@ import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import console, options
 from .console import notice, result, words
+
+if TYPE_CHECKING:
+    from ..registry import Arm
 
 #: versions that compute wrong results here, with the report
 KNOWN_WRONG = {("jaxlib", "0.10.2"): "computes wrong results on CPU: https://github.com/jax-ml/jax/issues/39103"}
@@ -21,12 +24,16 @@ KNOWN_WRONG = {("jaxlib", "0.10.2"): "computes wrong results on CPU: https://git
 
 @click.command("doctor")
 @click.option("--deep", is_flag=True, help="Start every arm and run a few steps of XOR with it.")
+@options.backends
 @options.as_json
-def command(deep: bool, as_json: bool) -> None:
+def command(deep: bool, files: tuple[str, ...], as_json: bool) -> None:
     """Say which frameworks work here, and what is missing and how to get it."""
+    from ..registry import refused
+
+    options.add_backends(files)
     rows = arms()
     if deep:
-        rows = [{**row, **tried(row)} for row in rows]
+        rows = [{**row, **tried(row["arm"])} if row["state"].startswith("ready") else row for row in rows]
     if as_json:
         console.document({"schema": "harness.doctor/1", "machine": machine(), "arms": rows})
     else:
@@ -38,9 +45,11 @@ def command(deep: bool, as_json: bool) -> None:
         result(f"load {facts['load']}; {facts['measured']}; C++ compiler: {facts['compiler']}")
         result()
         console.table("", rows, {"arm": words, "version": words, "state": words})
-    bad = [row for row in rows if row["state"] not in ("ready", "works")]
-    if bad:
-        notice(f"{len(rows) - len(bad)} of {len(rows)} arms are ready")
+    good = [row for row in rows if row["state"].startswith(("ready", "works"))]
+    if len(good) < len(rows):
+        notice(f"{len(good)} of {len(rows)} arms are ready")
+    for line in refused():
+        notice(f"left out: {line}")
     sys.exit(3 if any(row["state"].startswith("fails") for row in rows) else 0)
 
 
@@ -67,28 +76,39 @@ def machine() -> dict[str, Any]:
 
 def arms() -> list[dict[str, Any]]:
     """Every arm, its version and whether it can start; nothing is imported."""
-    from ..registry import Arm, backends, not_installed
+    from ..registry import Arm, backends
 
     distributions = importlib.metadata.packages_distributions()
-    found = []
-    for backend in backends().values():
-        for mode in backend.modes:
-            arm = Arm(backend.name, mode)
-            lacking = not_installed(arm)
-            versions = {name: version(name, distributions) for name in backend.needs(mode) if name not in lacking}
-            wrong = [
-                text
-                for (name, bad), text in KNOWN_WRONG.items()
-                if (name in versions or name == f"{backend.name}lib") and version(name, distributions) == bad
-            ]
-            extra = next((extra for extra in lacking.values() if extra), "")
-            state = (
-                f"not installed: pip install -e '.[{extra}]'" if lacking else f"wrong version: {wrong[0]}" if wrong else "ready"
-            )
-            found.append(
-                {"arm": arm.name, "version": ", ".join(f"{name} {text}" for name, text in versions.items()), "state": state}
-            )
-    return found
+    return [
+        {"arm": arm.name, **about(arm, distributions)}
+        for found in backends().values()
+        for arm in (Arm(found.name, mode) for mode in found.modes)
+    ]
+
+
+def about(arm: Arm, distributions: Any) -> dict[str, str]:
+    """Version and state of one arm."""
+    from ..environments import environment_of, why_missing
+    from ..registry import backend, lacking
+
+    found, own = backend(arm), environment_of(arm)
+    if found.problem:
+        return {"version": "", "state": f"refused: {found.problem}"}
+    missing = why_missing(arm)
+    if missing or own is not None:
+        return {
+            "version": "" if own is None else " ".join(own.requirements[:1]),
+            "state": missing or f"ready in {own.name if own else ''}",
+        }
+    absent = lacking(arm)
+    versions = {name: version(name, distributions) for name in found.needs(arm.mode) if name not in absent}
+    wrong = [
+        text
+        for (name, bad), text in KNOWN_WRONG.items()
+        if (name in versions or name == f"{found.name}lib") and version(name, distributions) == bad
+    ]
+    shown = ", ".join(f"{name} {text}" for name, text in versions.items())
+    return {"version": shown, "state": f"wrong version: {wrong[0]}" if wrong else "ready"}
 
 
 def version(name: str, distributions: Any) -> str:
@@ -98,10 +118,8 @@ def version(name: str, distributions: Any) -> str:
     return ""
 
 
-def tried(row: dict[str, Any]) -> dict[str, Any]:
-    """Whether an arm really computes."""
-    if row["state"] != "ready":
-        return {}
+def tried(arm: str) -> dict[str, str]:
+    """Whether an arm really computes: a few steps of XOR, held against the reference."""
     import tempfile
 
     from ..execution.run import run
@@ -109,12 +127,15 @@ def tried(row: dict[str, Any]) -> dict[str, Any]:
     tree = {
         "name": "doctor",
         "data": {"type": "xor"},
-        "model": {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 1}]},
-        "train": {"loss": "binary_cross_entropy", "optimizer": {"type": "sgd", "learning_rate": 0.5}, "steps": 10},
+        "model": {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}]},
+        "train": {"loss": "softmax_cross_entropy", "optimizer": {"type": "sgd", "learning_rate": 0.5}, "steps": 10},
     }
-    notice(f"trying {row['arm']} ...")
+    notice(f"trying {arm} ...")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        record = run(tree, arms=[row["arm"]], results=Path(folder), timings=False).arms[0]
-    if record.status == "ok":
-        return {"state": "works" if record.facts["verdict"] == "agrees" else "fails: its numbers differ"}
-    return {"state": record.status if record.status == "unsupported" else f"fails: {record.reason}"}
+        record = run(tree, arms=[arm], results=Path(folder), timings=False).arms[0]
+    faults = record.facts.get("faults")
+    if record.status == "ok" and record.facts["verdict"] == "agrees" and not faults:
+        return {"state": "works"}
+    if record.status in ("unsupported", "missing"):
+        return {"state": f"{record.status}: {record.reason}"}
+    return {"state": f"fails: {'; '.join(faults or ()) or record.reason or 'its numbers differ'}"}

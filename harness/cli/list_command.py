@@ -53,22 +53,24 @@ def references(results: Path) -> Rows:
 
 def arms(results: Path) -> Rows:
     """What can be compared here."""
-    from ..registry import Arm, backends, not_installed
+    from ..environments import environment_of, why_missing
+    from ..registry import Arm, backends
 
     found = []
     for backend in backends().values():
         for mode in backend.modes:
             arm = Arm(backend.name, mode)
-            lacking = not_installed(arm)
-            found.append({"arm": arm.name, "here": "no: " + ", ".join(lacking) if lacking else "yes", "about": backend.title})
+            own = environment_of(arm)
+            where = "no" if backend.problem or why_missing(arm) else f"in {own.name}" if own else "yes"
+            found.append({"arm": arm.name, "here": where, "about": backend.title})
     return found
 
 
 def environments(results: Path) -> Rows:
     """Environment files, for arms with @."""
-    from ..registry import environments as known
+    from ..environments import environment_files
 
-    return [{"environment": name, "file": path.name} for name, path in known().items()]
+    return [{"environment": name, "file": path.name} for name, path in environment_files().items()]
 
 
 def of_family(name: str) -> Callable[[Path], Rows]:
@@ -93,9 +95,11 @@ LISTS: dict[str, Callable[[Path], Rows]] = {
 @click.command("list")
 @click.argument("what", type=click.Choice(list(LISTS)), required=False)
 @options.results
+@options.backends
 @options.as_json
-def command(what: str | None, results: Path, as_json: bool) -> None:
+def command(what: str | None, results: Path, files: tuple[str, ...], as_json: bool) -> None:
     """List what there is: experiments and arms, or one of the other lists by name."""
+    options.add_backends(files)
     chosen = [what] if what else ["experiments", "arms"]
     found = {name: LISTS[name](results) for name in chosen}
     if as_json:

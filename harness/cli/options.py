@@ -24,13 +24,31 @@ arms = click.option(
     "arms",
     multiple=True,
     metavar="ARM",
-    help="What is compared instead: backend[:mode][@environment]; repeat it or use commas.",
+    help='What is compared instead: backend[:mode][@environment] or "backend[requirements]"; repeat it or use commas.',
 )
+backends = click.option(
+    "-b",
+    "--backend",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="An adapter in a file of your own, known by the file's name; repeatable.",
+)
+
+
+def add_backends(files: tuple[str, ...]) -> None:
+    """Make adapters in files known."""
+    from ..registry import add_file
+
+    for file in files:
+        add_file(Path(file))
 
 
 def split_arms(values: tuple[str, ...]) -> list[str]:
     """`--arm torch,jax --arm numpy` as a list."""
-    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+    from ..registry import split
+
+    return [name for value in values for name in split(value)]
 
 
 def changes(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -44,6 +44,7 @@ def command(
     Examples:
       python -m harness reproduce xor
       python -m harness reproduce --all --no-timings
+      python -m harness reproduce xor --arm jax@0.10.2
 
     \b
     Exit codes: 0 all hold, 1 a number changed, 2 no such reference, 3 an arm failed or is missing, 130 interrupted.
@@ -106,8 +107,12 @@ def show(found: Reproduction) -> None:
     from ..reproduction.judge import REPORTED, STATES
 
     result(f"{found.reference.name}: {found.verdict}")
-    for line in found.versions:
-        result(f"  version changed: {line}")
+    for arm, changes in found.versions.items():
+        states = found.states(arm)
+        counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
+        result(f"  version changed: {arm}: {changes}: {counts}")
+    for arm, text in found.run.faults:
+        result(f"  known fault: {arm}: {text}")
     for name in found.reference.edited:
         result(f"  edited since it was written: {name}")
     for name in found.start:
@@ -117,9 +122,17 @@ def show(found: Reproduction) -> None:
             result(f"  {record.arm}: {record.status}: {record.reason}")
     rows = [{"table": name, **{state: count[state] or None for state in STATES}} for name, count in found.counts.items() if count]
     console.table("", rows, {"table": words, **dict.fromkeys(STATES, number(6))})
-    changed = [cell._asdict() for cell in found.changed[:SHOWN]]
+    changed = [{**cell._asdict(), "version": found.versions.get(cell.arm, "")} for cell in found.changed[:SHOWN]]
     if changed:
-        columns = {"table": words, "where": words, "arm": words, "committed": number(9), "found": number(9), "allowed": number(2)}
+        columns = {
+            "table": words,
+            "where": words,
+            "arm": words,
+            "committed": number(9),
+            "found": number(9),
+            "allowed": number(2),
+            "version": words,
+        }
         console.table("Changed", changed, columns)
         if len(found.changed) > SHOWN:
             result(f"... and {len(found.changed) - SHOWN} more; --json has all")
@@ -131,7 +144,7 @@ def show(found: Reproduction) -> None:
 def as_document(found: Reproduction) -> dict[str, object]:
     """One reference as JSON."""
     return {
-        "reference": found.reference.name, "verdict": found.verdict, "versions": list(found.versions), "edited": found.reference.edited,
+        "reference": found.reference.name, "verdict": found.verdict, "versions": dict(found.versions), "edited": found.reference.edited,
         "start": list(found.start), "cells": [cell._asdict() for cell in found.cells],
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 @click.command("run")
 @click.argument("experiment", type=click.Path(path_type=Path), required=False)
 @options.arms
+@options.backends
 @options.changes
 @options.timings
 @options.results
@@ -24,6 +25,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 def command(
     experiment: Path | None,
     arms: tuple[str, ...],
+    files: tuple[str, ...],
     sets: tuple[str, ...],
     dtype: str | None,
     device: str | None,
@@ -44,6 +46,8 @@ def command(
       python -m harness run experiments/xor.toml
       python -m harness run experiments/xor.toml --dtype float64 --arm numpy,torch
       python -m harness run --set train.epochs=2 --arm torch --arm torch:compile
+      python -m harness run experiments/xor.toml --arm numpy,caffe2 --arm "jax[jax==0.10.0 jaxlib==0.10.0]"
+      python -m harness run experiments/xor.toml --backend ./my_backend.py --arm numpy,my_backend
 
     \b
     Exit codes: 0 all agree, 1 something differs, 2 nothing was run, 3 an arm failed or is missing, 130 interrupted.
@@ -56,6 +60,7 @@ def command(
         found = run(
             experiment or DEFAULT,
             arms=named,
+            backends=files,
             changes=options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads),
             results=results,
             timings=timings,

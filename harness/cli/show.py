@@ -25,6 +25,8 @@ def show_run(run: Run, as_json: bool) -> None:
     gradients(run)
     timings(run)
     result(verdict(run))
+    for arm, text in run.faults:
+        result(f"{arm} is a version with a known fault: {text}")
     for note in run.manifest.get("notes", []):
         result(f"Note: {note}.")
 
@@ -122,7 +124,8 @@ def gradients(run: Run) -> None:
         for tensor in floor.index
     ]
     columns: dict[str, console.Format] = {"tensor": words, "floor": error, **dict.fromkeys(arms, error)}
-    console.table("Gradients: largest relative error over the forced steps, beside what rounding alone does", found, columns)
+    title = "Gradients: largest relative error over the forced steps, beside what rounding alone does"
+    console.table(title, found, columns, {arm: arm for arm in arms})
 
 
 def timings(run: Run) -> None:

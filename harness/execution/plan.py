@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 
 from ..data.facts import data_facts, train_rows
+from ..environments import environment_of
 from ..errors import UsageError
 from ..numeric.trajectory import Trajectory, trajectory
 from ..registry import Arm, backend, parse
-from ..registry.environments import environment
 from ..spec import Experiment, Facts, ProgramSpec, SpecProblem, active_slots, program, steps_per_epoch, total_steps
 from ..spec.losses import BinaryCrossEntropy
 from ..spec.reader import Source, from_mapping, read
@@ -115,8 +115,7 @@ def located_arms(source: Source, names: Sequence[str], on_command_line: bool) ->
         try:
             arm = parse(name)
             backend(arm)
-            if arm.environment:
-                environment(arm.environment)
+            environment_of(arm)
         except UsageError as problem:
             if on_command_line:
                 raise

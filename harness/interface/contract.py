@@ -47,7 +47,9 @@ class Program(Protocol):
 class Adapter(Protocol):
     """The module of one backend.
 
-    REQUIRES and MODES are literals: the parent reads them from the source without importing it (harness.registry).
+    REQUIRES and MODES are literals: the parent reads them from the source without importing it (harness.registry). So is NAME, which
+    may repeat the backend's name, and then has to be right. A function `faults() -> List[str]` may say what this very installation
+    computes wrongly, measured on the spot: one sentence each, with the report's address.
     """
 
     #: import name -> extra of pyproject.toml that installs it
@@ -62,7 +64,8 @@ class Adapter(Protocol):
         """The reasons why not; empty when it can."""
 
     def versions(self) -> Dict[str, Any]:
-        """Versions, build flags, threads and precision modes, as they are in this process."""
+        """Versions, build flags, threads and precision modes, as they are in this process; the framework's version stands under the
+        backend's own name."""
 
 
 #: what `Program.__init__` takes; before Python 3.11 a Protocol hides its own

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from ..errors import ArmFailed
 from ..interface import errors, floors, load_arrays
 from ..pool import Crew, Worker
-from ..registry import Arm
+from ..records.store import file_name
+from ..registry import Arm, backend
 from ..spec import ProgramSpec, encode, relevant_forms
 from .agreement import compare, conclusion
 from .trajectory import Trajectory
@@ -146,7 +147,7 @@ class Lane:
         Raises:
             ArmFailed: with the status and reason of its row.
         """
-        folder = self.folder / arm.folder
+        folder = self.folder / file_name(arm.name)
         folder.mkdir()
         with self.crew.worker(arm) as worker:
             build = Build(self.spec, self.dtype, self.crew.device, arm.mode)
@@ -155,6 +156,7 @@ class Lane:
             reference = self.reference(forms)
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
+            outcome.facts["faults"] = worker.ask("faults")
         for step in reference.steps:
             outcome.agreement += self.rows(reference, folder, step)
             (folder / f"forced-{step}.npz").unlink()
@@ -170,7 +172,8 @@ class Lane:
     def free_pass(self, worker: Worker, arm: Arm, name: str, build: Build, folder: Path, keep: Sequence[int]) -> Outcome:
         """Import, build and train freely."""
         self.progress(name, {"phase": "importing"})
-        opened = worker.ask("open", backend=arm.backend)
+        adapter = backend(arm)
+        opened = worker.ask("open", module=adapter.module, place=adapter.place)
         self.progress(name, {"phase": "building"})
         built = self.build(worker, build)
         done = worker.ask(

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..environments import launch
 from ..errors import ArmFailed
-from ..registry import Arm, launch
+from ..records.store import file_name
+from ..registry import Arm
 from .path import import_path
 from .worker import Worker
 
@@ -32,7 +34,7 @@ class Crew:
 
     def log(self, name: str) -> Path:
         """Where the worker of that name prints."""
-        return self.folder / f"{name.replace(':', '-')}.log"
+        return self.folder / f"{file_name(name)}.log"
 
     @contextmanager
     def worker(self, arm: Arm, name: str = "") -> Iterator[Worker]:

@@ -18,13 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..environments import Launch, inherited
 from ..errors import ArmFailed
-from ..registry import Launch
 
 SEPARATOR = "\x1e"
-#: of the parent's variables, those that would change what the child imports
-FORGOTTEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-
 #: seconds between two looks at whether the child is still there
 LOOK = 1.0
 
@@ -47,7 +44,6 @@ class Worker:
             ArmFailed: the interpreter cannot be started.
         """
         self.log, self.time_limit, self.buried = log, time_limit, False
-        inherited = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
         group: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
             if os.name == "nt"
@@ -61,7 +57,7 @@ class Worker:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     cwd=path,
-                    env={**inherited, **launch.variables},
+                    env={**inherited(), **launch.variables},
                     **group,
                 )
         except OSError as problem:

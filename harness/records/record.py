@@ -37,6 +37,11 @@ class Record:
     final: Path | None = None
 
     @property
+    def version(self) -> str:
+        """The version of its framework, which an adapter gives under the backend's own name."""
+        return str((self.facts.get("versions") or {}).get(self.facts.get("backend"), ""))
+
+    @property
     def is_reference(self) -> bool:
         """Whether this is the reference's own record."""
         return self.arm.startswith("reference")

@@ -8,9 +8,11 @@ results/runs/<name>-<UTC time>-<4 hex digits>/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import time
@@ -104,7 +106,7 @@ class Store:
 
     def record(self, record: Record, logs: Sequence[Path] = ()) -> None:
         """Save an arm."""
-        self.save(lambda: save_record(self.folder / "arms" / folder_name(record.arm), record, logs))
+        self.save(lambda: save_record(self.folder / "arms" / file_name(record.arm), record, logs))
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Save the manifest: the run is complete."""
@@ -112,9 +114,10 @@ class Store:
         self.save(lambda: (self.folder / "running.json").unlink(missing_ok=True))
 
 
-def folder_name(arm: str) -> str:
-    """A folder for an arm's name that every file system takes."""
-    return "".join(character if character.isalnum() or character in "-_.@=" else "-" for character in arm).rstrip("-")
+def file_name(arm: str) -> str:
+    """A name for an arm's files that every file system takes, another for another arm."""
+    plain = re.sub(r"[^A-Za-z0-9_.@=-]+", "-", arm).rstrip("-")
+    return plain if re.fullmatch(r"[A-Za-z0-9_.@=:-]+", arm) else f"{plain[:80]}-{hashlib.sha256(arm.encode()).hexdigest()[:6]}"
 
 
 def save_record(folder: Path, record: Record, logs: Sequence[Path]) -> None:

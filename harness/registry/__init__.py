@@ -1,7 +1,8 @@
-"""Arm name -> where its adapter lives, which interpreter starts it, with which environment variables."""
+"""Arm name -> where its adapter lives and what it needs."""
 
-from .arms import Arm, parse
-from .backends import Backend, backend, backends, home, load, not_installed
-from .environments import Launch, environments, launch
+from .arms import Arm, parse, split
+from .backends import Backend, add_file, backend, backends, home, lacking, load, refused, suggestion
 
-__all__ = ["Arm", "Backend", "Launch", "backend", "backends", "environments", "home", "launch", "load", "not_installed", "parse"]
+__all__ = [
+    "Arm", "Backend", "add_file", "backend", "backends", "home", "lacking", "load", "parse", "refused", "split", "suggestion",
+]  # fmt: skip

@@ -1,7 +1,8 @@
 """Which backends there are, and what each needs: read from their source without importing it.
 
 An adapter's `REQUIRES` and `MODES` are literals at the top of its module, so the parent can list, check and start arms
-without loading a framework, and adding a backend touches no file but its own.
+without loading a framework, and adding a backend touches no file but its own. Three kinds: those in `backends/`, plug-ins that
+installed distributions name under the entry-point group `harness.backends`, and files named on the command line.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import re
+import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Tuple
 
 from ..errors import UsageError
 from .arms import Arm
 
-DECLARED = ("REQUIRES", "MODES")
+GROUP = "harness.backends"
+DECLARED = ("NAME", "REQUIRES", "MODES")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,24 @@ class Backend:
     """What is known of a backend from its source.
 
     Attributes:
-        name: the word in arms, and the module `backends.<name>`.
+        name: the word in arms.
         title: the first line of its docstring.
-        requires: import name -> extra of pyproject.toml.
+        requires: import name -> extra of pyproject.toml, "" where there is none.
         modes: mode -> {"requires": ..., "variables": ...}.
+        module: what a worker imports.
+        place: of a plug-in, the file or folder of its top-level package; a worker in another environment loads it from there.
+        origin: where a plug-in comes from, in words; "" for those in `backends/`.
+        problem: why it is refused; "" where nothing is wrong so far.
     """
 
     name: str
     title: str
     requires: Mapping[str, str]
-    modes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    modes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=lambda: {"": {}})
+    module: str = ""
+    place: str = ""
+    origin: str = ""
+    problem: str = ""
 
     def needs(self, mode: str) -> Dict[str, str]:
         """What has to be installed for a mode: import name -> extra."""
@@ -47,7 +61,7 @@ class Backend:
 
 
 def home() -> Path:
-    """The folder of the adapters, found without importing it.
+    """The folder of the shipped adapters, found without importing it.
 
     Raises:
         UsageError: there is none beside `harness`.
@@ -61,21 +75,120 @@ def home() -> Path:
     raise UsageError("the package `backends` was not found beside `harness`", "install the project: pip install -e .")
 
 
-@lru_cache(maxsize=None)
+#: backends of files that were named on the command line
+_files: Dict[str, Backend] = {}
+
+
 def backends() -> Dict[str, Backend]:
-    """All backends by name."""
-    sources = sorted(home().glob("*/__init__.py")) + sorted(home().glob("*.py"))
+    """All backends by name: shipped ones, plug-ins, files."""
+    return {**installed()[0], **_files}
+
+
+def refused() -> List[str]:
+    """Plug-ins that are left out because their name is taken or no name, one line each."""
+    return installed()[1]
+
+
+@lru_cache(maxsize=None)
+def shipped() -> Dict[str, Backend]:
+    """The backends in `backends/`."""
     found: Dict[str, Backend] = {}
-    for source in sources:
+    for source in sorted([*home().glob("*/__init__.py"), *home().glob("[!_]*.py")]):
         name = source.parent.name if source.name == "__init__.py" else source.stem
-        declared = declarations(source)
-        if "REQUIRES" in declared:
-            found[name] = Backend(name, declared["title"], declared["REQUIRES"], declared.get("MODES", {"": {}}))
+        found[name] = read(name, source, f"backends.{name}")
     return found
 
 
+@lru_cache(maxsize=None)
+def installed() -> Tuple[Dict[str, Backend], List[str]]:
+    """Shipped backends and plug-ins by name, and the plug-ins that are left out."""
+    found, left_out = dict(shipped()), []
+    for origin, point in sorted(entry_points(), key=lambda pair: (pair[1].name, pair[0])):
+        if not NAME.fullmatch(point.name):
+            left_out.append(f'{origin} names its backend "{point.name}": small letters, digits and _ only')
+        elif point.name in found:
+            owner = found[point.name].origin or "harness itself"
+            left_out.append(f'{origin} calls its backend "{point.name}", and so does {owner}')
+        else:
+            found[point.name] = plugin(point.name, point.value, origin)
+    return found, left_out
+
+
+def entry_points() -> List[Tuple[str, Any]]:
+    """(distribution in words, entry point) of all plug-ins."""
+    found = []
+    for distribution in metadata.distributions():
+        for point in distribution.entry_points:
+            if point.group == GROUP:
+                found.append((f"{distribution.metadata['Name']} {distribution.version}", point))
+    return list({(point.name, origin): (origin, point) for origin, point in found}.values())
+
+
+def plugin(name: str, module: str, origin: str) -> Backend:
+    """A plug-in, found without importing it."""
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if not module.replace(".", "_").isidentifier() or spec is None or spec.origin is None:
+        return broken(name, origin, f'its module "{module}" is not there')
+    place = Path(spec.origin)
+    place = place.parent if spec.submodule_search_locations else place
+    source = place.joinpath(*rest) / "__init__.py" if place.is_dir() else place
+    source = source if source.is_file() else place.joinpath(*rest).with_suffix(".py")
+    if not source.is_file():
+        return broken(name, origin, f'its module "{module}" is not there')
+    return read(name, source, module, str(place), origin)
+
+
+def add_file(path: Path) -> Backend:
+    """Make the adapter in a file, or in a folder with an `__init__.py`, known under the file's name.
+
+    Raises:
+        UsageError: there is no such file, its name is no name for a backend, or it is taken.
+    """
+    place = path.expanduser().resolve()
+    source = place / "__init__.py" if place.is_dir() else place
+    if not source.is_file() or source.suffix != ".py":
+        raise UsageError(f"there is no adapter at {path}", "harness new backend NAME writes one to start from")
+    name = place.stem
+    if not NAME.fullmatch(name):
+        raise UsageError(f'{path}: "{name}" is no name for a backend', "small letters, digits and _ only: my_backend.py")
+    if name in installed()[0] or (name in _files and _files[name].place != str(place)):
+        raise UsageError(f'{path}: there is a backend "{name}" already', "give the file another name")
+    _files[name] = read(name, source, f"harness_plugin_{name}", str(place), str(path))
+    return _files[name]
+
+
+def read(name: str, source: Path, module: str, place: str = "", origin: str = "") -> Backend:
+    """A backend from its source; what is wrong with it becomes its problem."""
+    try:
+        declared = declarations(source)
+    except (OSError, SyntaxError, ValueError) as problem:
+        where = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
+        text = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+        return broken(name, origin, f"{source.name}{where}: {text}")
+    if declared.get("NAME", name) != name:
+        return broken(name, origin, f'it calls itself "{declared["NAME"]}", not "{name}"')
+    lacking = [word for word in ("REQUIRES", "MODES") if word not in declared]
+    if lacking:
+        return broken(name, origin, f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing in {source.name}")
+    return Backend(name, declared["title"], declared["REQUIRES"], declared["MODES"], module, place, origin)
+
+
+def broken(name: str, origin: str, problem: str) -> Backend:
+    """A backend that is refused."""
+    return Backend(name, f"refused: {problem}", {}, origin=origin, problem=problem)
+
+
 def declarations(source: Path) -> Dict[str, Any]:
-    """The literals that an adapter declares, and its title; nothing is executed."""
+    """The literals that an adapter declares, and its title; nothing is executed.
+
+    Raises:
+        OSError, SyntaxError: it cannot be read.
+        ValueError: what it declares is no literal, or of another shape.
+    """
     tree = ast.parse(source.read_text(encoding="utf-8"))
     found: Dict[str, Any] = {"title": (ast.get_docstring(tree) or "").split("\n")[0]}
     for statement in tree.body:
@@ -86,7 +199,28 @@ def declarations(source: Path) -> Dict[str, Any]:
             names = [statement.target.id]
         for name in names:
             if name in DECLARED and getattr(statement, "value", None) is not None:
-                found[name] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+                found[name] = literal(name, statement.value)  # type: ignore[attr-defined]
+    return found
+
+
+def literal(name: str, value: Any) -> Any:
+    """What is declared under a name.
+
+    Raises:
+        ValueError: it is no literal, or of another shape.
+    """
+    try:
+        found = ast.literal_eval(value)
+    except ValueError:
+        raise ValueError(f"{name} must be a literal, since it is read without running the file") from None
+    right = isinstance(found, str) if name == "NAME" else isinstance(found, dict) and all(isinstance(key, str) for key in found)
+    if right and name == "REQUIRES":
+        right = all(isinstance(item, str) for item in found.values())
+    if right and name == "MODES":
+        right = "" in found and all(isinstance(item, dict) for item in found.values())
+    if not right:
+        shapes = {"NAME": "a string", "REQUIRES": "a dict of import name -> extra", "MODES": 'a dict with at least "": {}'}
+        raise ValueError(f"{name} must be {shapes[name]}")
     return found
 
 
@@ -100,7 +234,7 @@ def backend(arm: Arm) -> Backend:
     if arm.backend not in known:
         raise UsageError(f'there is no backend "{arm.backend}"', suggestion(arm.backend, list(known)))
     found = known[arm.backend]
-    if arm.mode not in found.modes:
+    if arm.mode not in found.modes and not found.problem:
         modes = [f"{arm.backend}:{mode}" if mode else arm.backend for mode in found.modes]
         raise UsageError(f'the backend "{arm.backend}" has no mode "{arm.mode}"', suggestion(arm.name, modes))
     return found
@@ -112,13 +246,26 @@ def suggestion(word: str, known: List[str]) -> str:
     return f'did you mean "{close[0]}"?' if close else f"there are {', '.join(known)}"
 
 
-def not_installed(arm: Arm) -> Dict[str, str]:
-    """What an arm needs and this interpreter lacks: import name -> extra. An arm with an environment of its own is asked there."""
-    if arm.environment:
-        return {}
+def lacking(arm: Arm) -> Dict[str, str]:
+    """What an arm needs and this interpreter lacks: import name -> extra."""
     return {name: extra for name, extra in backend(arm).needs(arm.mode).items() if importlib.util.find_spec(name) is None}
 
 
-def load(name: str) -> Any:
-    """Import an adapter: only a worker does this."""
-    return importlib.import_module(f"backends.{name}")
+def load(module: str, place: str = "") -> Any:
+    """Import an adapter: only a worker does this.
+
+    Args:
+        module: its name, `backends.numpy` or a plug-in's.
+        place: of a plug-in, the file or folder of its top-level package, which may not be installed where the worker runs.
+    """
+    top = module.split(".", maxsplit=1)[0]
+    if place and top not in sys.modules:
+        path = Path(place)
+        folders = [str(path)] if path.is_dir() else None
+        source = path / "__init__.py" if folders else path
+        spec = importlib.util.spec_from_file_location(top, source, submodule_search_locations=folders)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"cannot load {source}")
+        sys.modules[top] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[top])
+    return importlib.import_module(module)

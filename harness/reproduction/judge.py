@@ -10,7 +10,7 @@ Times are reported, never judged.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy
@@ -26,7 +26,7 @@ APART = 2 * LIMIT
 
 
 class Cell(NamedTuple):
-    """One committed number and its verdict. `allowed` is how far rounding may move it."""
+    """One committed number and its verdict. `arm` is what it was made anew with; `allowed` is how far rounding may move it."""
 
     table: str
     where: str
@@ -37,13 +37,23 @@ class Cell(NamedTuple):
     state: str
 
 
-def judge(old: dict[str, pandas.DataFrame], new: dict[str, pandas.DataFrame], run: Run) -> list[Cell]:
-    """All cells of a reference."""
+def judge(
+    old: dict[str, pandas.DataFrame], new: dict[str, pandas.DataFrame], run: Run, heirs: Mapping[str, Sequence[str]]
+) -> list[Cell]:
+    """All cells of a reference.
+
+    Args:
+        old: the committed tables.
+        new: the tables of the new run.
+        run: the new run.
+        heirs: committed arm -> the new run's arms that are held against it; itself where it is not named.
+    """
     allowed = {"losses": free_gaps(run), "metrics": metric_gaps(run), "tensors": forced_gaps(run), "errors": error_gaps(run)}
     return [
         cell(name, key, arm, value, lookup(new[name], KEYS[name], key, arm), allowed.get(name, {}).get((*key, arm), 0.0))
         for name, table in old.items()
-        for key, arm, value in cells(table, KEYS[name])
+        for key, committed, value in cells(table, KEYS[name])
+        for arm in heirs.get(committed, (committed,))
     ]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import UsageError
 from ..execution.run import run
+from ..registry import parse
 from ..tables import Run
 from . import cells
 from .judge import ABSENT, CHANGED, Cell, judge
@@ -25,14 +27,14 @@ class Reproduction:
         reference: as committed.
         run: as made anew.
         cells: every committed number with its verdict.
-        versions: what changed since, first of all: `torch: torch 2.12.0 -> 2.13.0`.
+        versions: what changed since, by arm: `torch 2.12.0 -> 2.13.0`.
         start: fingerprints that are not the committed ones; where there are any, everything after is noise.
     """
 
     reference: Reference
     run: Run
     cells: Sequence[Cell]
-    versions: Sequence[str]
+    versions: Mapping[str, str]
     start: Sequence[str]
 
     @property
@@ -47,6 +49,10 @@ class Reproduction:
     def changed(self) -> list[Cell]:
         """The cells that rounding does not explain."""
         return [item for item in self.cells if item.state == CHANGED]
+
+    def states(self, arm: str) -> Counter[str]:
+        """Number of an arm's judged cells in each state."""
+        return Counter(item.state for item in self.cells if item.arm == arm and item.table != "timings")
 
     @property
     def absent(self) -> list[str]:
@@ -64,7 +70,9 @@ class Reproduction:
 
     @property
     def verdict(self) -> str:
-        """In a word or two."""
+        """In a few words."""
+        if self.run.faults and not (self.changed or self.start or self.reference.edited or self.absent):
+            return "the numbers hold, by a version with a known fault"
         return {0: "holds", 1: "changed", 3: "cannot run all of it here", 130: "interrupted"}[self.exit_code]
 
 
@@ -75,8 +83,12 @@ def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Seq
         reference: which.
         timings: whether times are measured too; they are reported, never judged.
         progress: see harness.execution.run.
-        arms: only these; all committed ones when empty.
+        arms: only these; all committed ones when empty. Another version of a committed arm, `jax@0.10.2`, is judged by it.
+
+    Raises:
+        UsageError: an arm is not committed, in any version.
     """
+    inherited = heirs(reference, arms)
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         found = run(
             reference.experiment,
@@ -85,24 +97,44 @@ def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Seq
             timings=timings,
             progress=progress,
         )
-        judged = judge(reference.tables, cells.committed(found), found)
+        judged = judge(reference.tables, cells.committed(found), found, inherited)
     if not timings:
         judged = [item for item in judged if item.table != "timings"]
     if arms:
         wanted = set(arms) | {record.arm for record in found.records}
         judged = [item for item in judged if item.arm in wanted]
-    return Reproduction(reference, found, judged, changed_versions(reference, found), changed_start(reference, found))
+    versions = changed_versions(reference, found, inherited)
+    return Reproduction(reference, found, judged, versions, changed_start(reference, found))
 
 
-def changed_versions(reference: Reference, found: Run) -> list[str]:
-    """What is of another version than when the reference was made."""
-    lines = []
+def heirs(reference: Reference, arms: Sequence[str]) -> dict[str, list[str]]:
+    """Committed arm -> the arms that are held against it: itself, and the same backend and mode in another environment.
+
+    Raises:
+        UsageError: an arm is not committed, in any version.
+    """
+    committed = list(reference.manifest["arms"])
+    found: dict[str, list[str]] = {}
+    for name in arms:
+        arm = parse(name)
+        old = next((old for old in (arm.name, arm.family) if old in committed), None)
+        if old is None:
+            raise UsageError(f'the reference "{reference.name}" has no arm "{arm.family}"', f"it has {', '.join(committed)}")
+        found.setdefault(old, []).append(arm.name)
+    return found
+
+
+def changed_versions(reference: Reference, found: Run, inherited: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What is of another version than when the reference was made: arm -> `jax 0.10.1 -> 0.10.2, ...`."""
+    committed_as = {arm: old for old, arms in inherited.items() for arm in arms}
+    changed = {}
     for record in found.arms:
-        old, new = reference.manifest["arms"].get(record.arm, {}).get("versions", {}), arm_facts(record)["versions"]
+        committed = reference.manifest["arms"].get(committed_as.get(record.arm, record.arm), {})
+        old, new = committed.get("versions", {}), arm_facts(record)["versions"]
         changes = [f"{name} {old[name]} -> {new[name]}" for name in old if name in new and old[name] != new[name]]
         if changes:
-            lines.append(f"{record.arm}: {', '.join(changes)}")
-    return lines
+            changed[record.arm] = ", ".join(changes)
+    return changed
 
 
 def changed_start(reference: Reference, found: Run) -> list[str]:

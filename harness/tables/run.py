@@ -186,15 +186,20 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """0 all agree, 1 something differs, 3 an arm failed or none could be judged, 130 interrupted. Arms that are not installed or
-        that a framework cannot express do not count: their rows say so."""
+        """0 all agree, 1 something differs or an installation is known to be wrong, 3 an arm failed or none could be judged, 130
+        interrupted. Arms that are not installed or that a framework cannot express do not count: their rows say so."""
         if self.manifest.get("interrupted"):
             return 130
         statuses = {record.status for record in self.records}
         verdicts = {record.facts.get("verdict") for record in self.arms} - {None}
         if self.manifest.get("unsaved") or statuses - {"ok", "missing", "unsupported"} or not verdicts:
             return 3
-        return 1 if "differs" in verdicts else 0
+        return 1 if "differs" in verdicts or self.faults else 0
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        """What adapters found wrong with their installation: (arm, sentence)."""
+        return [(record.arm, text) for record in self.arms for text in record.facts.get("faults") or ()]
 
 
 def joined(frames: Sequence[pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import ArmFailed
 from ..pool import Crew, Worker
-from ..registry import Arm
+from ..registry import Arm, backend
 from ..spec import Dropout, ProgramSpec, encode
 
 ROUNDS = 5
@@ -96,7 +96,8 @@ class Lane:
     def open(self, stack: ExitStack, arm: Arm, timing: Timing, workers: dict[str, Worker]) -> None:
         """Start a worker alone, so that its start-up can be timed, and warm it up."""
         worker = workers[arm.name] = stack.enter_context(self.crew.worker(arm, f"{arm.name} timing"))
-        opened = worker.ask("open", backend=arm.backend)
+        adapter = backend(arm)
+        opened = worker.ask("open", module=adapter.module, place=adapter.place)
         timing.facts.update({"import": opened["import"], "memory_import": opened["memory"]})
         built = worker.ask(
             "build", spec=encode(self.spec), dtype=self.dtype, device=self.crew.device, mode=arm.mode,

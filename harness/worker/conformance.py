@@ -149,7 +149,7 @@ def check(adapter: Any, dtype: str, device: str, mode: str, name: str, seed: int
     """
     random = numpy.random.Generator(numpy.random.Philox(seed))
     on_kink = name.startswith("kink ")
-    spec = kinks()[name[len("kink ") :]] if on_kink else cases()[name]
+    spec = {**cases(), **{f"kink {kink}": spec for kink, spec in kinks().items()}}[name]
     reasons = adapter.supports(spec, dtype, device, mode)
     if reasons:
         return {"unsupported": reasons}
@@ -231,11 +231,11 @@ def differing(
     adapter: Any, tried: Any, spec: ProgramSpec, state: State, batch: Batch, dtype: str
 ) -> Iterator[Tuple[str, float, float]]:
     """Each tensor of one step: what is wrong with it ("" if nothing), its ratio to the floor, its error."""
-    numpy_backend = load("numpy")
+    numpy_backend = load("backends.numpy")
     formed = spec.with_forms(relevant_forms(spec.optimizer, adapter.FORMS))
 
     def tensors(program: Any) -> Arrays:
-        found = forced_step(program, batch, state)
+        found = forced_step(program, spec, batch, state)
         program.load(state)
         return {**found, "outputs/predicted": program.predict(program.stage([batch]))[0]}
 

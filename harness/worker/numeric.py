@@ -14,6 +14,9 @@ from ..interface import (
     Batch,
     Program,
     State,
+    check_outputs,
+    check_probe,
+    check_trace,
     fingerprint,
     flat_state,
     float32_state,
@@ -21,6 +24,7 @@ from ..interface import (
     nested_state,
     save_arrays,
 )
+from ..spec import ProgramSpec
 from .metrics import metrics
 from .task import Task, named, named_masks
 
@@ -43,7 +47,7 @@ def free_pass(
     keep: Sequence[int],
     names: Sequence[str],
     threshold: float,
-    encoding: str,
+    spec: ProgramSpec,
     folder: Path,
     progress: Callable[..., None],
 ) -> Dict[str, Any]:
@@ -57,7 +61,7 @@ def free_pass(
         keep: steps before which the state is saved in `folder` as `state-<step>.npz`, rounded to float32.
         names: metrics.
         threshold: see harness.worker.metrics.
-        encoding: how targets are written.
+        spec: what the program was built from.
         folder: where `final.npz` and the kept states go.
         progress: told (step, loss) now and then.
 
@@ -75,13 +79,15 @@ def free_pass(
         for seen in program.unstage(staged):
             batches.update(fingerprint(named(seen)).encode())
             masks.update(fingerprint(named_masks(seen)).encode())
-        losses += program.train(staged, end - start).losses
+        losses += trained(program, staged, end - start)
         progress(step=end, steps=steps, loss=losses[-1])
         if not math.isfinite(losses[-1]):
             break
         if end in evaluate:
             for split, (inputs, targets) in splits.items():
-                found = metrics(names, program.predict(inputs)[0], targets, encoding, threshold)
+                outputs = program.predict(inputs)[0]
+                check_outputs(spec, len(targets), outputs)
+                found = metrics(names, outputs, targets, spec.targets, threshold)
                 rows += [{"step": end, "split": split, "metric": name, "value": value} for name, value in found.items()]
     save_arrays(folder / "final.npz", flat_state(program.state()))
     bad = next((step for step, loss in enumerate(losses) if not math.isfinite(loss)), None)
@@ -93,13 +99,28 @@ def free_pass(
     }
 
 
+def trained(program: Program, staged: Any, steps: int) -> List[float]:
+    """Train, and check what comes back."""
+    trace = program.train(staged, steps)
+    check_trace(steps, 1, trace)
+    return [float(loss) for loss in trace.losses]
+
+
 def forced_pass(
-    program: Program, task: Task, *, steps: Sequence[int], states: Path, folder: Path, progress: Callable[..., None]
+    program: Program,
+    spec: ProgramSpec,
+    task: Task,
+    *,
+    steps: Sequence[int],
+    states: Path,
+    folder: Path,
+    progress: Callable[..., None],
 ) -> None:
     """Each step from the reference's state: outputs, gradients and the update, saved in `folder` as `forced-<step>.npz`.
 
     Args:
         program: its own state is replaced.
+        spec: what it was built from.
         task: its data.
         steps: which.
         states: folder with the reference's `state-<step>.npz`.
@@ -108,17 +129,18 @@ def forced_pass(
     """
     for step in steps:
         state = nested_state(load_arrays(states / f"state-{step}.npz"))
-        save_arrays(folder / f"forced-{step}.npz", forced_step(program, task.batch(step), state))
+        save_arrays(folder / f"forced-{step}.npz", forced_step(program, spec, task.batch(step), state))
         progress(forced=step)
 
 
-def forced_step(program: Program, batch: Batch, state: State) -> Arrays:
+def forced_step(program: Program, spec: ProgramSpec, batch: Batch, state: State) -> Arrays:
     """All tensors of one step from one state, by name: `loss/...`, `outputs/...`, `gradients/...`, `updates/...`."""
     program.load(state)
     probe = program.probe(batch)
-    trace = program.train(program.stage([batch]), 1)
+    check_probe(spec, len(batch.inputs), probe)
+    (loss,) = trained(program, program.stage([batch]), 1)
     after = program.state()
-    tensors: Arrays = {"loss/probe": numpy.float64(probe.loss), "loss/step": numpy.float64(trace.losses[0])}
+    tensors: Arrays = {"loss/probe": numpy.float64(probe.loss), "loss/step": numpy.float64(loss)}
     groups = {"outputs": probe.outputs, "gradients": probe.gradients, "output_gradients": probe.output_gradients}
     for group, found in groups.items():
         tensors.update({f"{group}/{name}": array for name, array in found.items()})

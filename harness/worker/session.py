@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 import numpy
 
 from .. import spec as specs
-from ..interface import load_arrays, missing, nested_state, state_fingerprint
+from ..interface import ContractBroken, check_state, load_arrays, missing, nested_state, state_fingerprint
 from ..registry import load
 from .channel import Channel
 from .machine import peak_memory
@@ -28,18 +28,18 @@ class Session:
         self.program: Any = None
         self.staged: Any = None
 
-    def open(self, backend: str) -> Dict[str, Any]:
-        """Import an adapter, and with it its framework.
+    def open(self, module: str, place: str) -> Dict[str, Any]:
+        """Import an adapter, and with it its framework; see harness.registry.load.
 
         Raises:
-            TypeError: the adapter does not fulfil the contract.
+            ContractBroken: the adapter lacks something.
         """
         began = time.perf_counter()
-        self.adapter = load(backend)
+        self.adapter = load(module, place)
         seconds = time.perf_counter() - began
         lacks = missing(self.adapter)
         if lacks:
-            raise TypeError(f"the adapter backends.{backend} does not fulfil the contract: {'; '.join(lacks)}")
+            raise ContractBroken("; ".join(lacks))
         return {
             "import": seconds,
             "memory": peak_memory(),
@@ -66,7 +66,9 @@ class Session:
         self.program = self.adapter.Program(program_spec, dtype, device, mode)
         self.program.load(self.state)
         seconds = time.perf_counter() - began
-        return {"build": seconds, "weights": state_fingerprint(self.program.state()), "versions": self.adapter.versions()}
+        state_back = self.program.state()
+        check_state(program_spec, dtype, state_back)
+        return {"build": seconds, "weights": state_fingerprint(state_back), "versions": self.adapter.versions()}
 
     def free(
         self, steps: int, evaluate: Sequence[int], keep: Sequence[int], names: Sequence[str], threshold: float, folder: str
@@ -81,7 +83,7 @@ class Session:
             keep=keep,
             names=names,
             threshold=threshold,
-            encoding=self.spec.targets,
+            spec=self.spec,
             folder=Path(folder),
             progress=self.channel.progress,
         )
@@ -89,9 +91,20 @@ class Session:
     def forced(self, steps: Sequence[int], states: str, folder: str) -> Dict[str, Any]:
         """The forced pass; see harness.worker.numeric."""
         forced_pass(
-            self.program, self.task, steps=steps, states=Path(states), folder=Path(folder), progress=self.channel.progress
+            self.program,
+            self.spec,
+            self.task,
+            steps=steps,
+            states=Path(states),
+            folder=Path(folder),
+            progress=self.channel.progress,
         )
         return {}
+
+    def faults(self) -> List[str]:
+        """What the adapter finds wrong with this installation, if it looks; see the contract."""
+        look = getattr(self.adapter, "faults", None)
+        return [] if look is None else list(look())
 
     def start(self, native_dropout: bool) -> Dict[str, Any]:
         """Everything up to the first timed block; see harness.worker.timing."""
@@ -102,15 +115,23 @@ class Session:
         """One timed block."""
         return block(self.program, self.staged, steps, discard)
 
-    def conformance(self, names: Sequence[str], dtype: str, device: str, mode: str, seed: int) -> Dict[str, Any]:
-        """Try the laws of harness.worker.conformance: case -> what was found."""
+    def conformance(self, name: str, dtype: str, device: str, mode: str, seed: int) -> Dict[str, Any]:
+        """Try the laws of harness.worker.conformance on one case. What the adapter raises is a law that is broken."""
         from .conformance import check
 
-        found = {}
-        for name in names:
-            self.channel.progress(case=name)
-            found[name] = check(self.adapter, dtype, device, mode, name, seed)
-        return found
+        try:
+            return check(self.adapter, dtype, device, mode, name, seed)
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except Exception as problem:
+            log_traceback()
+            return {"broken": [describe(problem)], "ratio": 0.0, "error": 0.0}
+
+    def cases(self) -> List[str]:
+        """The names of all cases of harness.worker.conformance, those that stand on a kink last."""
+        from .conformance import cases, kinks
+
+        return [*cases(), *(f"kink {name}" for name in kinks())]
 
     def supports(self, dtype: str, device: str, mode: str) -> Dict[str, Any]:
         """What the adapter says of each case of harness.worker.conformance: case -> reasons why not."""
@@ -123,7 +144,7 @@ class Session:
         return {"peak": peak_memory()}
 
 
-COMMANDS = ("open", "build", "free", "forced", "start", "block", "memory", "conformance", "supports")
+COMMANDS = ("open", "build", "free", "forced", "faults", "start", "block", "memory", "cases", "conformance", "supports")
 
 
 def serve(channel: Channel) -> None:
@@ -148,6 +169,8 @@ def status(problem: Exception) -> str:
     """What an arm's row says of an error. Frameworks have their own classes for memory that cannot be had."""
     if isinstance(problem, ModuleNotFoundError):
         return "missing"
+    if isinstance(problem, ContractBroken):
+        return "refused"
     text = f"{type(problem).__name__} {problem}".lower()
     exhausted = any(
         word in text for word in ("outofmemory", "out of memory", "resourceexhausted", "resource_exhausted", "can't allocate")
@@ -157,8 +180,8 @@ def status(problem: Exception) -> str:
 
 def describe(problem: Exception) -> str:
     """An error in one line."""
-    lines: List[str] = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0] if lines else ''}"[:500]
+    lines: List[str] = str(problem).strip().splitlines() or [""]
+    return lines[0] if isinstance(problem, ContractBroken) else f"{type(problem).__name__}: {lines[0]}"[:500]
 
 
 def log_traceback() -> None:

@@ -1,0 +1,209 @@
+"""`harness env`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import HarnessError, UsageError
+from . import console, options
+from .console import fixed, notice, result, words
+
+if TYPE_CHECKING:
+    from ..environments import Environment
+
+all_of_them = click.option("--all", "everything", is_flag=True, help="All of them.")
+names_argument = click.argument("names", metavar="NAME...", nargs=-1)
+
+
+@click.group("env")
+def command() -> None:
+    """Environments: other versions and other frameworks, each in a world of its own.
+
+    An environment is one small TOML file: backend, python, requirements, variables, notes. Shipped ones lie in
+    backends/environments; your own go into a folder of HARNESS_ENVIRONMENTS, or into `environments` in your configuration
+    folder. A NAME is a file's name without .toml, or an arm such as jax@0.10.2, caffe2 or "jax[jax==0.10.0]".
+
+    \b
+    Examples:
+      python -m harness env list
+      python -m harness env create caffe2
+      python -m harness run experiments/xor.toml --arm numpy --arm caffe2
+    """
+
+
+@command.command("list")
+@options.as_json
+def list_command(as_json: bool) -> None:
+    """List environments: what is created, what could be."""
+    from ..environments.created import created
+    from ..environments.environment import created_folder
+    from ..environments.files import environment_files, read_environment
+
+    here, current = created(), set()
+    rows: list[dict[str, Any]] = []
+    for name, path in sorted(environment_files().items()):
+        try:
+            found = read_environment(path)
+        except HarnessError as problem:
+            rows.append({"environment": name, "state": f"wrong: {problem.message}"})
+            continue
+        rows.append(row(found, here))
+        current.add(found.folder)
+    for item in here:
+        if item.folder not in current:
+            state = "for one arm" if "[" in item.name else "outdated"
+            rows.append({"environment": item.name, "python": item.python, "state": state, "size": item.megabytes})
+    if as_json:
+        console.document({"schema": "harness.environments/1", "folder": str(created_folder()), "environments": rows})
+        return
+    columns = {
+        "environment": words,
+        "backend": words,
+        "python": words,
+        "state": words,
+        "size": fixed(0, " MB"),
+        "requirements": words,
+    }
+    console.table("", rows, columns)
+    notice(f"created ones lie in {created_folder()}")
+
+
+def row(environment: Environment, here: list[Any]) -> dict[str, Any]:
+    """One environment in the list."""
+    made = next((item for item in here if item.folder == environment.folder), None)
+    state = (
+        "created" if made else "not created" if environment.requirements else "ready" if environment.ready else "no interpreter"
+    )
+    return {
+        "environment": environment.name, "backend": environment.backend, "python": made.python if made else environment.python,
+        "state": state, "size": made.megabytes if made else None, "requirements": " ".join(environment.requirements),
+        "notes": " ".join(environment.notes.split()),
+    }  # fmt: skip
+
+
+@command.command("create")
+@names_argument
+@all_of_them
+@click.option("--installer", type=click.Choice(["uv", "pip"]), help="uv where it is installed, else venv and pip.")
+@options.backends
+@options.quiet
+def create_command(names: tuple[str, ...], everything: bool, installer: str | None, files: tuple[str, ...], quiet: bool) -> None:
+    """Create environments. One that is there already is left as it is; a changed file makes a new one."""
+    import time
+
+    from ..environments.create import create
+
+    options.add_backends(files)
+    failures = 0
+    for environment in chosen(names, everything, lambda found: bool(found.requirements)):
+        if environment.created:
+            result(f"{environment.name}: is there")
+            continue
+        start = time.perf_counter()
+        try:
+            with console.Work(f"{environment.name}: ", quiet) as work:
+                create(environment, installer or "", work)
+        except HarnessError as problem:
+            failures += 1
+            notice(f"error: {problem}")
+            continue
+        result(f"{environment.name}: created in {time.perf_counter() - start:.1f} s")
+    sys.exit(3 if failures else 0)
+
+
+@command.command("remove")
+@names_argument
+@all_of_them
+@click.option("--outdated", is_flag=True, help="Those whose file has changed or gone.")
+def remove_command(names: tuple[str, ...], everything: bool, outdated: bool) -> None:
+    """Remove what was created under a name; the file stays."""
+    from ..environments.created import created, remove
+    from ..environments.files import environment_files, read_environment
+
+    here = created()
+    if outdated:
+        current = {read_environment(path).folder for path in environment_files().values()}
+        doomed = [item for item in here if item.folder not in current]
+    elif everything:
+        doomed = here
+    else:
+        wanted = {named(name).name for name in needed(names)}
+        doomed = [item for item in here if item.name in wanted]
+        for name in sorted(wanted - {item.name for item in doomed}):
+            notice(f"{name}: is not created")
+    for item in doomed:
+        remove(item.folder)
+        result(f"{item.name}: removed ({item.folder.name})")
+
+
+@command.command("doctor")
+@names_argument
+@all_of_them
+@options.backends
+@options.as_json
+def doctor_command(names: tuple[str, ...], everything: bool, files: tuple[str, ...], as_json: bool) -> None:
+    """Say whether environments work: start each one's arms and hold a few steps of XOR against the reference."""
+    from .doctor_command import tried
+
+    options.add_backends(files)
+    rows = []
+    for environment in chosen(names, everything, lambda found: found.ready):
+        for arm in arms_of(environment):
+            rows.append({"environment": environment.name, "arm": arm, **tried(arm)})
+    if as_json:
+        console.document({"schema": "harness.environments/1", "arms": rows})
+    else:
+        console.table("", rows, {"environment": words, "arm": words, "state": words})
+    sys.exit(3 if any(row["state"].startswith("fails") for row in rows) else 0)
+
+
+def arms_of(environment: Environment) -> list[str]:
+    """The arms that an environment is for; numpy where it names no backend."""
+    from ..registry import backends
+
+    if "[" in environment.name:
+        return [environment.name]
+    found = backends().get(environment.backend or "numpy")
+    modes = found.modes if found is not None else {"": {}}
+    return [f"{environment.backend or 'numpy'}{':' + mode if mode else ''}@{environment.name}" for mode in modes]
+
+
+def chosen(names: tuple[str, ...], everything: bool, fits: Any) -> list[Environment]:
+    """The environments that are meant."""
+    from ..environments.files import environment_files, read_environment
+
+    if everything:
+        return [found for path in sorted(environment_files().values()) if fits(found := read_environment(path))]
+    return [named(name) for name in needed(names)]
+
+
+def needed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that were given.
+
+    Raises:
+        UsageError: none.
+    """
+    if not names:
+        raise UsageError("which environment?", "name one, or --all; harness env list shows them")
+    return names
+
+
+def named(name: str) -> Environment:
+    """An environment by its name, or by an arm's.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from ..environments import environment, environment_files, environment_of
+    from ..registry import parse
+
+    if name in environment_files():
+        return environment(name)
+    if "@" in name or "[" in name:
+        found = environment_of(parse(name))
+        if found is not None:
+            return found
+    return environment(name)
