@@ -145,7 +145,10 @@ def remove_command(names: tuple[str, ...], everything: bool, outdated: bool) -> 
 @options.backends
 @options.as_json
 def doctor_command(names: tuple[str, ...], everything: bool, files: tuple[str, ...], as_json: bool) -> None:
-    """Say whether environments work: start each one's arms and hold a few steps of XOR against the reference."""
+    """Say whether environments work: start each one's arms and hold a few steps of XOR against the reference.
+
+    Exit code 3 when an environment has an arm that fails, or none that works.
+    """
     from .doctor_command import tried
 
     options.add_backends(files)
@@ -157,7 +160,9 @@ def doctor_command(names: tuple[str, ...], everything: bool, files: tuple[str, .
         console.document({"schema": "harness.environments/1", "arms": rows})
     else:
         console.table("", rows, {"environment": words, "arm": words, "state": words})
-    sys.exit(3 if any(row["state"].startswith("fails") for row in rows) else 0)
+    works = {row["environment"] for row in rows if row["state"] == "works"}
+    failing = any(row["state"].startswith("fails") or row["environment"] not in works for row in rows)
+    sys.exit(3 if failing else 0)
 
 
 def arms_of(environment: Environment) -> list[str]:

@@ -15,7 +15,7 @@ from ..errors import HarnessError
 from ..registry import backends
 from .created import sweep
 from .environment import MARK, VERSION, Environment, created_folder, interpreter_of, this_python
-from .failure import explain, one_line
+from .failure import NO_PYTHON, explain, one_line
 from .installer import Step, find_uv, with_pip, with_uv
 from .launch import inherited
 from .pythons import find_python
@@ -149,8 +149,8 @@ def failed(environment: Environment, log: Path) -> HarnessError:
     """Why a command failed."""
     printed = log.read_text("utf-8", "replace")
     reason = explain(printed)
-    if environment.python and "o interpreter found" in reason:
-        reason = f"it needs Python {environment.python}: there is none here, and uv could not download one"
+    if reason == NO_PYTHON:
+        reason = f"it needs Python {environment.python}: {reason}"
     return HarnessError(f"{environment.name}: {reason}", f"all that was printed: {log}")
 
 

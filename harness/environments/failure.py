@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+NO_PYTHON = "there is no such Python here, and uv could not download one"
 #: what an installer prints -> what it means; the first that fits. `{0}` is the pattern's group
 MEANINGS = (
     (r"No space left on device|os error 28", "the disk is full"),
-    (r"(No interpreter found for [^\n]*)", "{0}"),
+    (r"No interpreter found|Invalid version request|No download found|Failed to download https?://\S*cpython", NO_PYTHON),
     (
         r"(?:command|unable to execute) '?\S*(?:gcc|g\+\+|cc|clang|cl\.exe)'? failed: No such file"
         r"|(?:gcc|g\+\+|cc|clang)['\"]?: (?:command not found|No such file)"
