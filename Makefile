@@ -1,5 +1,6 @@
 # make run    the main job: digits through five frameworks
 # make test   everything that has to hold
+# make test-environments   the same of every framework that has an environment of its own
 # Both set up .venv on first use, and again only when pyproject.toml or constraints.txt changed.
 # PyTorch from another index (its CPU build, say): make run TORCH_INDEX=https://...
 
@@ -8,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test clean
+.PHONY: run test test-environments clean
 
 run: .venv/run
 	$(BIN)/python -m harness run
@@ -17,6 +18,11 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q
+
+# every framework in an environment of its own: 7 GB, of which Caffe2 takes 2
+test-environments: .venv/test
+	$(BIN)/python -m harness env create --all
+	$(BIN)/python -m pytest -q -m environments
 
 clean:
 	rm -rf .venv

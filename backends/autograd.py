@@ -16,8 +16,7 @@ REQUIRES = {"autograd": ""}
 MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}}
 FORMS: Dict[str, str] = {}
 
-LAYERS = ("dense", "flatten", "dropout")
-OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
+LAYERS, OPTIMIZERS = ("dense", "flatten", "dropout"), ("sgd", "adam", "adamw", "rmsprop")
 #: maximum and abs split the gradient where they are tied: `where` does not
 ACTIVATIONS: Dict[str, Callable[[Any], Any]] = {
     "linear": lambda z: z,
@@ -38,9 +37,9 @@ LOSSES: Dict[str, Callable[[Any, Any], Any]] = {
 
 
 def log_sum_exp(z: Any) -> Any:
-    """log(sum(exp(z))) of every row, `(rows, 1)`."""
-    top = np.max(z, 1, keepdims=True)
-    return top + np.log(np.sum(np.exp(z - top), 1, keepdims=True))
+    """log(sum(exp(z))) over the last axis, kept with length one."""
+    top = np.max(z, -1, keepdims=True)
+    return top + np.log(np.sum(np.exp(z - top), -1, keepdims=True))
 
 
 def chosen(z: Any, y: Any) -> Any:
@@ -63,7 +62,7 @@ class Program:
     """Parameters as a dict of arrays; one differentiated function of them for each batch."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
-        self.spec, self.dtype, self.random = spec, dtype, numpy.random.default_rng(0)
+        self.spec, self.dtype, self.active, self.random = spec, dtype, active_slots(spec.optimizer), numpy.random.default_rng(0)
         self.differentiated, self.probed = value_and_grad(self.loss), value_and_grad(self.loss, (0, 1, 2))
 
     def own(self, arrays: Arrays) -> Arrays:
@@ -71,10 +70,11 @@ class Program:
 
     def load(self, state: State) -> None:
         self.parameters, self.steps = self.own(state.parameters), state.step
-        self.slots = {slot: self.own(state.slots[slot]) for slot in active_slots(self.spec.optimizer)}
+        self.slots = {name: self.own({slot: state.slots[slot][name] for slot in self.active}) for name in self.parameters}
 
     def state(self) -> State:
-        return State(self.own(self.parameters), {slot: self.own(arrays) for slot, arrays in self.slots.items()}, self.steps)
+        slots = {slot: self.own({name: kept[slot] for name, kept in self.slots.items()}) for slot in self.active}
+        return State(self.own(self.parameters), slots, self.steps)
 
     def stage(self, batches: Sequence[Batch]) -> List[Tuple[Any, ...]]:
         return shared.stage(self.spec, batches, self.dtype, lambda array: array)
@@ -101,18 +101,15 @@ class Program:
         loss, gradients = self.differentiated(self.parameters, x, None, y, given)
         self.steps += 1
         for name, gradient in gradients.items():
-            slots = {slot: arrays[name] for slot, arrays in self.slots.items()}
-            now = updated(self.spec.optimizer, self.parameters[name], gradient, slots, self.steps, numpy.sqrt)
-            self.parameters[name] = now[0]
-            for slot, array in now[1].items():
-                self.slots[slot][name] = array
+            kept = self.parameters[name], gradient, self.slots[name]
+            self.parameters[name], self.slots[name] = updated(self.spec.optimizer, *kept, self.steps, numpy.sqrt)
         return loss
 
     def train(self, staged: List[Tuple[Any, ...]], steps: int, read_every: int = 1) -> Trace:
         return shared.loop(self.step, staged, steps, read_every)
 
     def probe(self, batch: Batch) -> Probe:
-        x, y, *masks = self.stage([Batch(batch.inputs, batch.targets, shared.masked(self.spec, batch.masks))])[0]
+        x, y, *masks = self.stage([batch])[0]
         taps = tuple(numpy.zeros((len(x), *node.output_shape), self.dtype) for node in self.spec.nodes)
         loss, (gradients, at_input, at_outputs) = self.probed(self.parameters, x, taps, y, masks)
         names = [node.name for node in self.spec.nodes]

@@ -112,24 +112,31 @@ class Relu(Layer):
 
 
 class Softmax(Layer):
-    """y_i = exp(x_i - max) / sum; dx = y (dy - sum(dy y)), over the features."""
+    """y_i = exp(x_i - max) / sum; dx = y (dy - sum(dy y)), over the last axis of a sample: each `part` of the features."""
 
     def bind(self, x: Any) -> None:
         super().bind(x)
-        self.features = numpy.ones(len(self.y), self.dtype)
+        length = self.node.output_shape[-1]
+        self.ones = numpy.ones(length, self.dtype)
+        self.parts = [slice(start, start + length) for start in range(0, len(self.y), length)]
 
     def forward(self, x: Any) -> Any:
         if x is not self.seen:
             self.bind(x)
-        ops, y = self.ops, self.y
-        ops.exp(ops.subtract(self.x, self.x.max(0), y), y)
-        ops.divide(y, ops.dot(self.features, y), y)
+        ops = self.ops
+        for part in self.parts:
+            x, y = self.x[part], self.y[part]
+            ops.exp(ops.subtract(x, x.max(0), y), y)
+            ops.divide(y, ops.dot(self.ones, y), y)
         return self.whole
 
     def backward(self, dy: Any, inputs_too: bool = True) -> Any:
-        ops, y, dx = self.ops, self.y, self.dx
-        total = ops.dot(self.features, ops.multiply(dy, y, dx))
-        return ops.multiply(ops.subtract(dy, total, dx), y, dx)
+        ops = self.ops
+        for part in self.parts:
+            y, dx = self.y[part], self.dx[part]
+            total = ops.dot(self.ones, ops.multiply(dy[part], y, dx))
+            ops.multiply(ops.subtract(dy[part], total, dx), y, dx)
+        return self.dx
 
 
 class Step(Layer):

@@ -166,8 +166,10 @@ class Work:
             from rich.console import Console
             from rich.progress import Progress as Lines
             from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.table import Column
 
-            shown = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+            one_line = Column(no_wrap=True, overflow="ellipsis")
+            shown = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False, table_column=one_line))
             self.status = Lines(*shown, console=Console(stderr=True), transient=True)
             self.status.start()
             self.task = self.status.add_task(self.title)

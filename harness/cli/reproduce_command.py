@@ -106,20 +106,7 @@ def show(found: Reproduction) -> None:
     """One reference, judged."""
     from ..reproduction.judge import REPORTED, STATES
 
-    result(f"{found.reference.name}: {found.verdict}")
-    for arm, changes in found.versions.items():
-        states = found.states(arm)
-        counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
-        result(f"  version changed: {arm}: {changes}: {counts}")
-    for arm, text in found.run.faults:
-        result(f"  known fault: {arm}: {text}")
-    for name in found.reference.edited:
-        result(f"  edited since it was written: {name}")
-    for name in found.start:
-        result(f"  other {name} than committed: everything after is noise")
-    for record in found.run.arms:
-        if record.status not in ("ok", "unsupported"):
-            result(f"  {record.arm}: {record.status}: {record.reason}")
+    head(found)
     rows = [{"table": name, **{state: count[state] or None for state in STATES}} for name, count in found.counts.items() if count]
     console.table("", rows, {"table": words, **dict.fromkeys(STATES, number(6))})
     changed = [{**cell._asdict(), "version": found.versions.get(cell.arm, "")} for cell in found.changed[:SHOWN]]
@@ -139,6 +126,28 @@ def show(found: Reproduction) -> None:
     timed = [cell._asdict() for cell in found.cells if cell.state == REPORTED]
     if timed:
         console.table("Ratios, reported only", timed, {"where": words, "arm": words, "committed": number(4), "found": number(4)})
+
+
+def head(found: Reproduction) -> None:
+    """The verdict, and what else has to be known before any number."""
+    from ..reproduction.judge import STATES
+
+    result(f"{found.reference.name}: {found.verdict}")
+    for arm, changes in found.versions.items():
+        states = found.states(arm)
+        counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
+        result(f"  version changed: {arm}: {changes}: {counts}")
+    for arm, text in found.run.faults:
+        result(f"  known fault: {arm}: {text}")
+    for name in found.reference.edited:
+        result(f"  edited since it was written: {name}")
+    for name in found.start:
+        result(f"  other {name} than committed: everything after is noise")
+    if found.elsewhere:
+        result(f"  not created here: python -m harness env create {' '.join(found.elsewhere)}")
+    for record in found.run.arms:
+        if record.status not in ("ok", "unsupported") and record.arm not in found.elsewhere:
+            result(f"  {record.arm}: {record.status}: {record.reason}")
 
 
 def as_document(found: Reproduction) -> dict[str, object]:

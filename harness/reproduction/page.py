@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas
 
+from ..registry import parse
 from .reference import Reference
 
 HEAD = """# Reference results
@@ -111,5 +112,4 @@ def worst(errors: pandas.DataFrame, column: str) -> list[str]:
 
 def version(arm: str, versions: dict[str, str]) -> str:
     """The version of an arm's framework."""
-    backend = arm.split(":", maxsplit=1)[0].split("@", maxsplit=1)[0]
-    return versions.get(backend, "")
+    return versions.get(parse(arm).backend, "")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..environments import environment_of
 from ..errors import UsageError
 from ..execution.run import run
 from ..registry import parse
@@ -29,6 +30,7 @@ class Reproduction:
         cells: every committed number with its verdict.
         versions: what changed since, by arm: `torch 2.12.0 -> 2.13.0`.
         start: fingerprints that are not the committed ones; where there are any, everything after is noise.
+        named: whether its arms were asked for by name.
     """
 
     reference: Reference
@@ -36,6 +38,7 @@ class Reproduction:
     cells: Sequence[Cell]
     versions: Mapping[str, str]
     start: Sequence[str]
+    named: bool = False
 
     @property
     def counts(self) -> dict[str, Counter[str]]:
@@ -57,7 +60,17 @@ class Reproduction:
     @property
     def absent(self) -> list[str]:
         """Arms that cannot run here, or failed."""
-        return list(dict.fromkeys(item.arm for item in self.cells if item.state == ABSENT and item.table != "timings"))
+        absent = dict.fromkeys(item.arm for item in self.cells if item.state == ABSENT and item.table != "timings")
+        return [arm for arm in absent if arm not in self.elsewhere]
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Committed arms that would run in environments of their own, which are not created here: they are said, and count for
+        nothing unless they were asked for by name."""
+        if self.named:
+            return []
+        missing = [record.arm for record in self.run.arms if record.status == "missing"]
+        return [arm for arm in missing if environment_of(parse(arm)) is not None]
 
     @property
     def exit_code(self) -> int:
@@ -104,7 +117,7 @@ def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Seq
         wanted = set(arms) | {record.arm for record in found.records}
         judged = [item for item in judged if item.arm in wanted]
     versions = changed_versions(reference, found, inherited)
-    return Reproduction(reference, found, judged, versions, changed_start(reference, found))
+    return Reproduction(reference, found, judged, versions, changed_start(reference, found), bool(arms))
 
 
 def heirs(reference: Reference, arms: Sequence[str]) -> dict[str, list[str]]:

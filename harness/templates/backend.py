@@ -125,7 +125,7 @@ class Program:
 
     def probe(self, batch: Batch) -> Probe:
         """What one batch gives, without changing anything; everything as numpy arrays in canonical layout."""
-        x, y, *masks = self.stage([Batch(batch.inputs, batch.targets, shared.masked(self.spec, batch.masks))])[0]
+        x, y, *masks = self.stage([batch])[0]
         loss, outputs, gradients, (at_input, *at_outputs) = self.gradients(x, y, masks)
         names = [node.name for node in self.spec.nodes]
         return Probe(float(loss), dict(zip(names, outputs)), gradients, dict(zip(names, at_outputs)), at_input)

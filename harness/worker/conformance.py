@@ -69,6 +69,12 @@ def cases() -> Dict[str, ProgramSpec]:
         "softmax layer": program(
             [Flatten(), Dense(units=3, activation=kinds.Softmax())], loss_kinds.MeanSquaredError(), "one_hot", shape=(2, 3)
         ),
+        "softmax inside": program(
+            [Activation(activation=kinds.Softmax()), Flatten(), Dense(units=2)],
+            loss_kinds.MeanSquaredError(),
+            "value",
+            shape=(2, 3),
+        ),
         "linear": program([Dense(units=3, activation=kinds.Linear()), Activation(activation=kinds.Linear())], entropy, "integer"),
         "dropout twice": program([Dropout(rate=0.25), Dense(units=8), Dropout(rate=0.75), Dense(units=3)], entropy, "integer"),
     }
@@ -81,7 +87,13 @@ def cases() -> Dict[str, ProgramSpec]:
         "rmsprop": RMSprop(learning_rate=0.01, rho=0.9, epsilon=1e-3),
         "rmsprop momentum": RMSprop(learning_rate=0.01, rho=0.9, epsilon=1e-3, momentum=0.5),
     }
-    return {**found, **{name: program(deep(3), entropy, "integer", optimizer) for name, optimizer in optimizers.items()}}
+    # what frameworks with one kind of layer and one activation can express too
+    shallow: List[Layer] = [Dense(units=6, activation=kinds.Tanh()), Dense(units=3)]
+    return {
+        **found,
+        **{name: program(deep(3), entropy, "integer", optimizer) for name, optimizer in optimizers.items()},
+        **{f"shallow {name}": program(shallow, entropy, "integer", optimizers[name]) for name in ("nesterov", "adam")},
+    }
 
 
 def kinks() -> Dict[str, ProgramSpec]:
@@ -96,6 +108,8 @@ def kinks() -> Dict[str, ProgramSpec]:
         **found,
         "relu": program(relu, loss_kinds.MeanSquaredError(), "value"),
         "hinge": program([Dense(units=1)], loss_kinds.Hinge(), "sign"),
+        # smooth, but written as max(z, 0) + log(1 + exp(-|z|)) - y z its parts are not: Paddle 3.3 and Gluon 1.9 are wrong there
+        "binary": program([Dense(units=2)], loss_kinds.BinaryCrossEntropy(), "one_hot"),
     }
 
 
@@ -136,7 +150,7 @@ def kink(spec: ProgramSpec, random: Any) -> Tuple[State, Batch]:
         batch.inputs[:] = 0
         batch.inputs[:, 0] = batch.targets[:, 0]
         state.parameters[spec.parameters[0].name][0] = 1
-    elif spec.loss.type != "perceptron":
+    elif spec.loss.type not in ("perceptron", "binary_cross_entropy"):
         batch.targets[:] = 0
     return state, batch
 

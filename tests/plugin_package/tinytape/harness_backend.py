@@ -73,7 +73,7 @@ class Program:
         return shared.loop(self.step, staged, steps, read_every)
 
     def probe(self, batch: Batch) -> Probe:
-        x, y = self.stage([Batch(batch.inputs, batch.targets)])[0]
+        x, y = self.stage([batch])[0]
         inputs = Tensor(x)
         outputs = dict(zip((node.name for node in self.spec.nodes), self.outputs(inputs)))
         loss = LOSSES[self.spec.loss.type](list(outputs.values())[-1], y)
