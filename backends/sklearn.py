@@ -41,7 +41,7 @@ def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]
     outputs, softmax, sgd = spec.output_shape[0], spec.loss.type == "softmax_cross_entropy", spec.optimizer.type == "sgd"
     factor = LOSSES[spec.loss.type](outputs)[1] if spec.loss.type in LOSSES else 1
     rules = [
-        (parts == [[], *[parts[1][:1]] * (len(parts) - 2), []], "one activation between all dense layers, none behind the last"),
+        (not parts[0] + parts[-1] and all(p == parts[1][:1] for p in parts[1:-1]), "one activation, between all dense layers"),
         (len(spec.parameters) == 2 * (len(parts) - 1), "a bias in each layer"),
         (not softmax or (outputs > 2 and spec.targets == "integer"), "a softmax of three classes or more, given as integers"),
         (factor == 1 or (sgd and numpy.frexp(factor)[0] == 0.5), f"{1 / factor:.3g} times the gradient, which no rate undoes"),
@@ -51,7 +51,7 @@ def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]
 
 def versions() -> Dict[str, Any]:
     """Versions of scikit-learn and of what it computes with."""
-    return {"scikit-learn": sklearn.__version__, "numpy": numpy.__version__}
+    return {"sklearn": sklearn.__version__, "numpy": numpy.__version__}
 
 
 class Program:

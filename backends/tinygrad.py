@@ -57,7 +57,7 @@ def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]
 
 def versions() -> Dict[str, Any]:
     """Versions of tinygrad and numpy, and the compiler that tinygrad calls."""
-    return {"tinygrad": metadata.version("tinygrad"), "numpy": numpy.__version__, "compiler": os.environ["CC"]}
+    return {"tinygrad": metadata.version("tinygrad"), "numpy": numpy.__version__, "compiler": Path(os.environ["CC"]).name}
 
 
 class Program:

@@ -24,6 +24,8 @@ from harness.reproduction.page import rows
 from harness.reproduction.reference import read
 
 DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
+#: what harness itself depends on
+BUNDLED = ("numpy", "sklearn")
 PART = re.compile(r"(<!-- (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -52,8 +54,9 @@ def arms() -> str:
     for backend in backends().values():
         for mode in backend.modes:
             extras = dict.fromkeys(filter(None, backend.needs(mode).values()))
-            got = f"`pip install -e '.[{','.join(extras)}]'`" if extras else "there"
-            got = f"`harness env create {backend.name}`" if backend.name in files and not extras else got
+            apart = backend.name in files and not extras and backend.name not in BUNDLED
+            got = f"`pip install -e '.[{','.join(extras)}]'`" if extras else "comes with harness"
+            got = f"`python -m harness env create {backend.name}`" if apart else got
             lines.append(f"| `{Arm(backend.name, mode).name}` | {backend.title} | {got} |")
     return "\n".join(lines)
 

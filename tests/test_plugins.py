@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ TEMPLATE = (ROOT / "harness" / "templates" / "backend.py").read_text("utf-8")
 # names of arms --------------------------------------------------------------------------------------------------------------
 
 WORDS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
-WORLDS = st.one_of(
+WORLDS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True).map(lambda name: {"environment": name}),
     st.lists(st.from_regex(r"[a-z]{1,6}(\[[a-z]{1,4}\])?[=<>]=[0-9.]{1,5}(,<9)?", fullmatch=True), min_size=1, max_size=3).map(
