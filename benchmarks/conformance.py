@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from harness.environments import why_missing
 from harness.numeric.laws import try_laws
 from harness.registry import Arm, backends
 
@@ -15,6 +16,9 @@ def main() -> None:
     """Print a line an arm and number format, and every law that is broken."""
     failed = False
     for arm in [Arm(backend.name, mode) for backend in backends().values() for mode in backend.modes]:
+        if why_missing(arm):
+            print(f"{arm.name:16} {why_missing(arm)}")
+            continue
         for dtype in ("float32", "float64"):
             found = try_laws(arm, dtype)
             broken = [f"{case}: {text}" for case, result in found.items() for text in result.get("broken", [])]

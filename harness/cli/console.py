@@ -141,7 +141,18 @@ def styled(text: str) -> Any:
         "within rounding": "green",
         "changed": "bold red",
     }
-    bad = {"failed", "crashed", "killed", "timed out", "out of memory", "diverged", "missing", "unsupported", "interrupted"}
+    bad = {
+        "failed",
+        "crashed",
+        "killed",
+        "timed out",
+        "out of memory",
+        "diverged",
+        "missing",
+        "unsupported",
+        "refused",
+        "interrupted",
+    }
     return Text(text, style=colours.get(text, "yellow" if text in bad else ""))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import HarnessError
-from ..registry import backends
+from ..registry import Backend, backends
 from .created import sweep
 from .environment import MARK, VERSION, Environment, created_folder, interpreter_of, this_python
 from .failure import NO_PYTHON, explain, one_line
@@ -155,26 +155,34 @@ def failed(environment: Environment, log: Path) -> HarnessError:
 
 
 def check(environment: Environment, folder: Path, log: Path, progress: Progress) -> dict[str, object]:
-    """Import what the environment is for; what is written down of it.
+    """Import what the environment is for, in one of its backend's modes; what is written down of it.
 
     Raises:
         HarnessError: it cannot be imported.
     """
-    known = backends().get(environment.backend)
-    names = ["numpy", *(known.requires if known is not None else ())]
-    progress(f"importing {', '.join(names)}")
-    done = subprocess.run(
-        [str(interpreter_of(folder)), "-c", CHECK, *names],
-        capture_output=True, text=True, errors="replace", check=False, env={**inherited(), **environment.variables},
-    )  # fmt: skip
-    if done.returncode:
-        log.write_text(done.stdout + done.stderr, encoding="utf-8")
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-        raise HarnessError(
-            f"{environment.name}: installed, but import {' or '.join(names[1:] or names)} fails: {one_line(lines[-1])}",
-            f"all that was printed: {log}",
-        )
-    facts = json.loads(done.stdout.splitlines()[-1])
+    known = backends().get(environment.backend) or Backend("numpy", "", {"numpy": ""})
+    failures = []
+    for mode in known.modes:
+        names = list(dict.fromkeys(["numpy", *known.needs(mode)]))
+        progress(f"importing {', '.join(names)}")
+        done = subprocess.run(
+            [str(interpreter_of(folder)), "-c", CHECK, *names], capture_output=True, text=True, errors="replace", check=False,
+            env={**inherited(), **known.variables(mode), **environment.variables},
+        )  # fmt: skip
+        if done.returncode == 0:
+            return description(environment, json.loads(done.stdout.splitlines()[-1]))
+        failures.append((names, done))
+    names, done = failures[0]
+    log.write_text(done.stdout + done.stderr, encoding="utf-8")
+    lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+    raise HarnessError(
+        f"{environment.name}: installed, but import {', '.join(names[1:] or names)} fails: {one_line(lines[-1])}",
+        f"all that was printed: {log}",
+    )
+
+
+def description(environment: Environment, facts: dict[str, object]) -> dict[str, object]:
+    """What is written into a created environment."""
     return {
         "name": environment.name, "key": environment.key, "backend": environment.backend,
         "requirements": list(environment.requirements), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **facts,

@@ -71,7 +71,8 @@ def index_settings() -> dict[str, str]:
         name, _, value = line.partition("=")
         variable = INDEX.get(name.rpartition(".")[2])
         if variable:
-            found[variable] = " ".join(value.strip("'\"").replace("\\n", " ").split())
+            several = value.strip("'\"").replace("\\n", " ").split()
+            found[variable] = ("," if variable == "UV_FIND_LINKS" else " ").join(several)
     # pip takes the best version of all indexes, uv those of the first that knows the name
     return {**found, "UV_INDEX_STRATEGY": "unsafe-best-match"} if "UV_INDEX" in found else found
 

@@ -15,7 +15,7 @@ class Record:
 
     Attributes:
         arm: its name; `reference`, with its forms in brackets where there are any, for the reference.
-        status: `ok`, or what went wrong in a word: missing, unsupported, failed, crashed, killed, timed out, out of memory,
+        status: `ok`, or what went wrong in a word: missing, unsupported, refused, failed, crashed, killed, timed out, out of memory,
             diverged, interrupted.
         reason: why, in a sentence; "" where it is ok.
         facts: versions, forms, fingerprints, the verdict and the medians, as JSON.
