@@ -15,6 +15,13 @@ ROOT = Path(__file__).parents[1]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_created(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests do not see the environments that were created on this machine, but those that need them all."""
+    if request.config.option.markexpr != "environments":
+        os.environ["HARNESS_CACHE"] = str(tmp_path_factory.mktemp("nothing-created"))
+
+
 @pytest.fixture(scope="session")
 def harness() -> Command:
     """The real command in a real process: `harness("run", "xor.toml", env={...})`."""

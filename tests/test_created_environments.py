@@ -97,6 +97,7 @@ def test_two_versions_side_by_side(autograd: dict[str, str], harness: Command, t
     created = harness("env", "create", other, env=autograd)
     assert created.returncode == 0, created.stderr
     assert states(harness, autograd)[other] == "for one arm"
+    assert harness("env", "remove", "--outdated", env=autograd).stdout == ""
     words = ("run", "experiments/xor.toml", "--set", "train.steps=50", "--arm", "autograd", "--arm", other)
     done = harness(*words, "--results", tmp_path, env=autograd)
     assert done.returncode == 0, done.stderr
@@ -108,6 +109,9 @@ def test_two_versions_side_by_side(autograd: dict[str, str], harness: Command, t
     assert there["time"] > 0
     shown = harness("compare", "--by", "version", "--results", tmp_path, env=autograd)
     assert "autograd: what moved from 1.9.1" in shown.stdout
+    judged = harness("reproduce", "xor-frameworks", "--arm", other, "--no-timings", "--quiet", env=autograd)
+    assert judged.returncode == 0, judged.stdout
+    assert f"version changed: {other}: autograd 1.9.1 -> 1.8.0" in judged.stdout
     assert harness("env", "remove", other, env=autograd).returncode == 0
     assert other not in states(harness, autograd)
     assert states(harness, autograd)["autograd"] == "created"

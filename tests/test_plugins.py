@@ -226,6 +226,17 @@ def test_a_faulty_file_is_one_clear_line(harness: Command, tmp_path: Path, fault
     assert done.returncode == (1 if expected.endswith("differs") else 3)
 
 
+def test_a_known_fault_of_an_installation_is_said(harness: Command, tmp_path: Path) -> None:
+    """What an adapter's `faults` finds is said, and the exit code is 1, although the numbers of this run agree."""
+    fault = '\n\ndef faults() -> "list[str]":\n    return ["two and two is five: https://example.org/1"]\n'
+    (tmp_path / "faulty.py").write_text(TEMPLATE + fault)
+    words = ("--backend", tmp_path / "faulty.py", "--arm", "faulty,numpy", "--no-timings", "--results", tmp_path)
+    done = harness("run", "experiments/line.toml", *words)
+    assert done.returncode == 1
+    assert "faulty: agrees" in done.stderr
+    assert "faulty is a version with a known fault: two and two is five: https://example.org/1" in done.stdout
+
+
 def test_conformance_says_what_is_broken(harness: Command, tmp_path: Path) -> None:
     """A law that does not hold is named, with its step and tensor, and the exit code is 1."""
     (tmp_path / "faulty.py").write_text(TEMPLATE.replace("at[-1] = 2 * ", "at[-1] = 2.001 * "))

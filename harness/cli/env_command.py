@@ -54,7 +54,7 @@ def list_command(as_json: bool) -> None:
         current.add(found.folder)
     for item in here:
         if item.folder not in current:
-            state = "for one arm" if "[" in item.name else "outdated"
+            state = "for one arm" if item.for_one_arm else "outdated"
             rows.append({"environment": item.name, "python": item.python, "state": state, "size": item.megabytes})
     if as_json:
         console.document({"schema": "harness.environments/1", "folder": str(created_folder()), "environments": rows})
@@ -126,7 +126,7 @@ def remove_command(names: tuple[str, ...], everything: bool, outdated: bool) -> 
     here = created()
     if outdated:
         current = {read_environment(path).folder for path in environment_files().values()}
-        doomed = [item for item in here if item.folder not in current]
+        doomed = [item for item in here if item.folder not in current and not item.for_one_arm]
     elif everything:
         doomed = here
     else:

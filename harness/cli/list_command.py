@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import console, options
 from .console import words
+
+if TYPE_CHECKING:
+    from ..registry import Arm, Backend
 
 Rows = list[dict[str, Any]]
 
@@ -53,17 +56,27 @@ def references(results: Path) -> Rows:
 
 def arms(results: Path) -> Rows:
     """What can be compared here."""
-    from ..environments import environment_of, why_missing
     from ..registry import Arm, backends
 
     found = []
     for backend in backends().values():
         for mode in backend.modes:
             arm = Arm(backend.name, mode)
-            own = environment_of(arm)
-            where = "no" if backend.problem or why_missing(arm) else f"in {own.name}" if own else "yes"
-            found.append({"arm": arm.name, "here": where, "about": backend.title})
+            found.append({"arm": arm.name, "here": where(arm, backend), "about": backend.title})
     return found
+
+
+def where(arm: Arm, backend: Backend) -> str:
+    """Whether an arm can be started here, and in which environment; else what is missing."""
+    from ..environments import environment_of, why_missing
+    from ..registry import lacking
+
+    if backend.problem:
+        return "no: refused"
+    own = environment_of(arm)
+    if why_missing(arm):
+        return f"no: env create {own.name}" if own else f"no: {', '.join(lacking(arm))}"
+    return f"in {own.name}" if own else "yes"
 
 
 def environments(results: Path) -> Rows:

@@ -61,7 +61,8 @@ def create(environment: Environment, installer: str = "", progress: Progress = p
             call(environment, step, log, progress)
         facts = check(environment, beside, log, progress)
         (beside / MARK).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        if not environment.created:  # another process may have been faster
+        if not environment.created:  # else another process was faster
+            shutil.rmtree(place, ignore_errors=True)  # what an interrupted removal has left
             beside.rename(place)
     except OSError as problem:
         raise HarnessError(f"{environment.name}: {problem.strerror or problem}", str(problem.filename or "")) from None
@@ -170,7 +171,7 @@ def check(environment: Environment, folder: Path, log: Path, progress: Progress)
             env={**inherited(), **known.variables(mode), **environment.variables},
         )  # fmt: skip
         if done.returncode == 0:
-            return description(environment, json.loads(done.stdout.splitlines()[-1]))
+            return description(environment, folder, json.loads(done.stdout.splitlines()[-1]))
         failures.append((names, done))
     names, done = failures[0]
     log.write_text(done.stdout + done.stderr, encoding="utf-8")
@@ -181,9 +182,11 @@ def check(environment: Environment, folder: Path, log: Path, progress: Progress)
     )
 
 
-def description(environment: Environment, facts: dict[str, object]) -> dict[str, object]:
+def description(environment: Environment, folder: Path, facts: dict[str, object]) -> dict[str, object]:
     """What is written into a created environment."""
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return {
         "name": environment.name, "key": environment.key, "backend": environment.backend,
-        "requirements": list(environment.requirements), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **facts,
+        "requirements": list(environment.requirements), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "megabytes": round(size / 1e6, 1), **facts,
     }  # fmt: skip

@@ -22,6 +22,7 @@ class Created:
         folder: where it lies.
         python: its version.
         packages: what is installed in it, `name==version`.
+        megabytes: its size on disk; what it shares with a cache by hard links counts too.
     """
 
     name: str
@@ -29,11 +30,12 @@ class Created:
     folder: Path
     python: str
     packages: tuple[str, ...]
+    megabytes: float
 
     @property
-    def megabytes(self) -> float:
-        """Its size on disk. What a cache shares with it by hard links counts too."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
+    def for_one_arm(self) -> bool:
+        """Whether it was made for an arm that names its requirements, and not from a file."""
+        return "[" in self.name
 
 
 def created() -> list[Created]:
@@ -42,7 +44,8 @@ def created() -> list[Created]:
     for mark in created_folder().glob(f"*/{MARK}"):
         try:
             facts = json.loads(mark.read_text(encoding="utf-8"))
-            found.append(Created(facts["name"], facts["key"], mark.parent, facts["python"], tuple(facts["packages"])))
+            packages = tuple(facts["packages"])
+            found.append(Created(facts["name"], facts["key"], mark.parent, facts["python"], packages, facts["megabytes"]))
         except (OSError, ValueError, KeyError):
             continue
     return sorted(found, key=lambda item: (item.name, item.key))

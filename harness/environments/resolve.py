@@ -94,6 +94,6 @@ def why_missing(arm: Arm) -> str:
     if found.ready:
         return ""
     if found.requirements:
-        quote = '"' if " " in found.name else ""
+        quote = '"' if "[" in found.name else ""  # a shell would take it for a pattern
         return f"its environment is not created: python -m harness env create {quote}{found.name}{quote}"
     return f"environment {found.name}: no interpreter at {found.python}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy
 
 from ..records.record import Record
+from ..registry import parse
 from .run import Run
 
 Row = dict[str, Any]
@@ -24,7 +24,7 @@ def versions_of(runs: Sequence[Run]) -> dict[str, list[Row]]:
     families: dict[str, list[tuple[Run, Record]]] = {}
     for run in runs:
         for record in run.arms:
-            families.setdefault(re.split(r"[@[]", record.arm)[0], []).append((run, record))
+            families.setdefault(parse(record.arm).family, []).append((run, record))
     same_machine = len({(run.manifest.get("environment") or {}).get("cpu") for run in runs}) == 1
     return {
         family: [row(run, record, members[0], runs, same_machine) for run, record in members]
