@@ -106,6 +106,8 @@ def create_command(names: tuple[str, ...], everything: bool, installer: str | No
         try:
             with console.Work(f"{environment.name}: ", quiet) as work:
                 create(environment, installer or "", work)
+        except UsageError:
+            raise
         except HarnessError as problem:
             failures += 1
             notice(f"error: {problem}")

@@ -68,13 +68,13 @@ def arms(results: Path) -> Rows:
 
 def where(arm: Arm, backend: Backend) -> str:
     """Whether an arm can be started here, and in which environment; else what is missing."""
-    from ..environments import environment_of, why_missing
+    from ..environments.resolve import environment_of, why_not_in
     from ..registry import lacking
 
     if backend.problem:
         return "no: refused"
     own = environment_of(arm)
-    if why_missing(arm):
+    if why_not_in(own, arm):
         return f"no: env create {own.name}" if own else f"no: {', '.join(lacking(arm))}"
     return f"in {own.name}" if own else "yes"
 

@@ -19,7 +19,7 @@ from .failure import NO_PYTHON, explain, one_line
 from .installer import Step, find_uv, with_pip, with_uv
 from .launch import inherited
 from .pythons import find_python
-from .requirements import distribution
+from .requirements import check_requirements, distribution
 
 Progress = Callable[[str], None]
 #: imports what an environment is for, and prints its Python and packages
@@ -44,12 +44,14 @@ def create(environment: Environment, installer: str = "", progress: Progress = p
         Its folder.
 
     Raises:
+        UsageError: one of its requirements is none.
         HarnessError: it cannot be had here; the text says why in one line. Nothing is left behind but the installer's log.
     """
     if environment.created:
         return environment.folder
     if not environment.requirements:
         raise HarnessError(f"{environment.name} has no requirements: there is nothing to create")
+    check_requirements(f"{environment.name}.toml", (*environment.requirements, *environment.build))
     sweep()
     place = environment.folder
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")

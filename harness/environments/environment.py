@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -48,6 +47,8 @@ class Environment:
     @property
     def key(self) -> str:
         """Fingerprint of what decides its content: a changed file makes a new environment."""
+        import hashlib  # loads OpenSSL, which takes 8 ms
+
         content = [self.python or this_python(), sorted(self.requirements), sorted(self.build), sys.platform, platform.machine()]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 

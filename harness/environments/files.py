@@ -24,7 +24,6 @@ import platformdirs
 from ..errors import UsageError
 from ..registry import home, suggestion
 from .environment import APPLICATION, VERSION, Environment
-from .requirements import wrong_requirement
 
 KEYS = ("backend", "python", "requirements", "build", "notes", "variables")
 
@@ -87,7 +86,6 @@ def wrong(key: str, value: Any) -> str:
         right = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
         return "" if right else "must be a table of strings"
     if key in ("requirements", "build"):
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            return "must be a list of strings"
-        return next((problem for problem in map(wrong_requirement, value) if problem), "")
+        right = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return "" if right else "must be a list of strings"
     return "" if isinstance(value, str) else "must be a string"

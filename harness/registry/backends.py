@@ -15,9 +15,8 @@ import re
 import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from ..errors import UsageError
 from .arms import Arm
@@ -81,33 +80,37 @@ _files: Dict[str, Backend] = {}
 
 def backends() -> Dict[str, Backend]:
     """All backends by name: shipped ones, plug-ins, files."""
-    return {**installed()[0], **_files}
+    return {**{name: shipped(name) for name in sources()}, **plugins()[0], **_files}
 
 
 def refused() -> List[str]:
     """Plug-ins that are left out because their name is taken or no name, one line each."""
-    return installed()[1]
+    return plugins()[1]
 
 
 @lru_cache(maxsize=None)
-def shipped() -> Dict[str, Backend]:
-    """The backends in `backends/`."""
+def sources() -> Dict[str, Path]:
+    """The files of the backends in `backends/`, by name."""
+    found = sorted([*home().glob("*/__init__.py"), *home().glob("[!_]*.py")])
+    return {path.parent.name if path.name == "__init__.py" else path.stem: path for path in found}
+
+
+@lru_cache(maxsize=None)
+def shipped(name: str) -> Backend:
+    """One of the backends in `backends/`. Each is read when it is asked for, and as far as its declarations reach."""
+    return read(name, sources()[name], f"backends.{name}")
+
+
+@lru_cache(maxsize=None)
+def plugins() -> Tuple[Dict[str, Backend], List[str]]:
+    """The plug-ins of installed distributions by name, and those that are left out."""
     found: Dict[str, Backend] = {}
-    for source in sorted([*home().glob("*/__init__.py"), *home().glob("[!_]*.py")]):
-        name = source.parent.name if source.name == "__init__.py" else source.stem
-        found[name] = read(name, source, f"backends.{name}")
-    return found
-
-
-@lru_cache(maxsize=None)
-def installed() -> Tuple[Dict[str, Backend], List[str]]:
-    """Shipped backends and plug-ins by name, and the plug-ins that are left out."""
-    found, left_out = dict(shipped()), []
+    left_out = []
     for origin, point in sorted(entry_points(), key=lambda pair: (pair[1].name, pair[0])):
         if not NAME.fullmatch(point.name):
             left_out.append(f'{origin} names its backend "{point.name}": small letters, digits and _ only')
-        elif point.name in found:
-            owner = found[point.name].origin or "harness itself"
+        elif point.name in sources() or point.name in found:
+            owner = found[point.name].origin if point.name in found else "harness itself"
             left_out.append(f'{origin} calls its backend "{point.name}", and so does {owner}')
         else:
             found[point.name] = plugin(point.name, point.value, origin)
@@ -116,12 +119,23 @@ def installed() -> Tuple[Dict[str, Backend], List[str]]:
 
 def entry_points() -> List[Tuple[str, Any]]:
     """(distribution in words, entry point) of all plug-ins."""
+    if not any(GROUP in text for text in entry_point_files()):
+        return []
+    from importlib import metadata  # takes 20 ms, and most have no plug-in
+
     found = []
     for distribution in metadata.distributions():
         for point in distribution.entry_points:
             if point.group == GROUP:
                 found.append((f"{distribution.metadata['Name']} {distribution.version}", point))
     return list({(point.name, origin): (origin, point) for origin, point in found}.values())
+
+
+def entry_point_files() -> Iterator[str]:
+    """The text of all files in which installed distributions name entry points."""
+    for folder in dict.fromkeys(sys.path):
+        for file in Path(folder or ".").glob("*-info/entry_points.txt"):
+            yield file.read_text(encoding="utf-8", errors="replace")
 
 
 def plugin(name: str, module: str, origin: str) -> Backend:
@@ -155,7 +169,7 @@ def add_file(path: Path) -> Backend:
     name = place.stem
     if not NAME.fullmatch(name):
         raise UsageError(f'{path}: "{name}" is no name for a backend', "small letters, digits and _ only: my_backend.py")
-    if name in installed()[0] or (name in _files and _files[name].place != str(place)):
+    if name in sources() or name in plugins()[0] or (name in _files and _files[name].place != str(place)):
         raise UsageError(f'{path}: there is a backend "{name}" already', "give the file another name")
     _files[name] = read(name, source, f"harness_plugin_{name}", str(place), str(path))
     return _files[name]
@@ -164,7 +178,7 @@ def add_file(path: Path) -> Backend:
 def read(name: str, source: Path, module: str, place: str = "", origin: str = "") -> Backend:
     """A backend from its source; what is wrong with it becomes its problem."""
     try:
-        declared = declarations(source)
+        declared = declarations(source, whole=bool(origin))
     except (OSError, SyntaxError, ValueError) as problem:
         where = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
         text = problem.msg if isinstance(problem, SyntaxError) else str(problem)
@@ -182,14 +196,19 @@ def broken(name: str, origin: str, problem: str) -> Backend:
     return Backend(name, f"refused: {problem}", {}, origin=origin, problem=problem)
 
 
-def declarations(source: Path) -> Dict[str, Any]:
+def declarations(source: Path, whole: bool) -> Dict[str, Any]:
     """The literals that an adapter declares, and its title; nothing is executed.
+
+    Args:
+        source: its module.
+        whole: whether the rest is parsed too, so that an error in it is found; else only what stands before the first definition.
 
     Raises:
         OSError, SyntaxError: it cannot be read.
         ValueError: what it declares is no literal, or of another shape.
     """
-    tree = ast.parse(source.read_text(encoding="utf-8"))
+    text = source.read_text(encoding="utf-8")
+    tree = ast.parse(text if whole else re.split(r"^(?:def|class|@)", text, maxsplit=1, flags=re.MULTILINE)[0])
     found: Dict[str, Any] = {"title": (ast.get_docstring(tree) or "").split("\n")[0]}
     for statement in tree.body:
         names: List[str] = []
@@ -230,10 +249,9 @@ def backend(arm: Arm) -> Backend:
     Raises:
         UsageError: there is no such backend or mode; the text says which there are.
     """
-    known = backends()
-    if arm.backend not in known:
-        raise UsageError(f'there is no backend "{arm.backend}"', suggestion(arm.backend, list(known)))
-    found = known[arm.backend]
+    found = shipped(arm.backend) if arm.backend in sources() else {**plugins()[0], **_files}.get(arm.backend)
+    if found is None:
+        raise UsageError(f'there is no backend "{arm.backend}"', suggestion(arm.backend, list(backends())))
     if arm.mode not in found.modes and not found.problem:
         modes = [f"{arm.backend}:{mode}" if mode else arm.backend for mode in found.modes]
         raise UsageError(f'the backend "{arm.backend}" has no mode "{arm.mode}"', suggestion(arm.name, modes))
