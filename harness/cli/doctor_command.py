@@ -89,19 +89,17 @@ def arms() -> list[dict[str, Any]]:
 def about(arm: Arm, distributions: Any) -> dict[str, str]:
     """Version and state of one arm."""
     from ..environments import environment_of, why_missing
-    from ..registry import backend, lacking
+    from ..registry import backend
 
     found, own = backend(arm), environment_of(arm)
     if found.problem:
         return {"version": "", "state": f"refused: {found.problem}"}
     missing = why_missing(arm)
-    if missing or own is not None:
-        return {
-            "version": "" if own is None else " ".join(own.requirements[:1]),
-            "state": missing or f"ready in {own.name if own else ''}",
-        }
-    absent = lacking(arm)
-    versions = {name: version(name, distributions) for name in found.needs(arm.mode) if name not in absent}
+    if own is not None:
+        return {"version": " ".join(own.requirements[:1]), "state": missing or f"ready in {own.name}"}
+    if missing:
+        return {"version": "", "state": missing}
+    versions = {name: version(name, distributions) for name in found.needs(arm.mode)}
     wrong = [
         text
         for (name, bad), text in KNOWN_WRONG.items()
