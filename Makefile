@@ -17,7 +17,7 @@ run: .venv/run
 test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 # every framework in an environment of its own: 6.6 GB, of which Caffe2 takes 2
 test-environments: .venv/test

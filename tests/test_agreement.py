@@ -18,7 +18,7 @@ from harness.numeric.trajectory import spread, trajectory
 from harness.spec import SGD, Adam, Dense, ProgramSpec
 from harness.spec import layers as kinds
 from harness.spec import losses as loss_kinds
-from harness.spec.program import chain
+from harness.spec.graph import wired
 from harness.worker.numeric import forced_step
 
 CHECKED = settings(max_examples=100, deadline=None, derandomize=True)
@@ -136,7 +136,7 @@ def test_compare_and_conclude() -> None:
     assert found["first"] is not None
     assert (found["first"]["step"], found["first"]["kind"], found["first"]["tensor"]) == (3, "loss", "probe")
     assert found["largest_ratio"] == math.inf
-    assert set(KINDS) == {"outputs", "loss", "output_gradients", "gradients", "updates"}
+    assert set(KINDS) == {"outputs", "loss", "output_gradients", "gradients", "updates", "statistics"}
     assert conclusion([])["verdict"] == "agrees"
 
 
@@ -174,7 +174,7 @@ def net(width: int, optimizer: Any = None) -> ProgramSpec:
     """A small net for digits."""
     tanh, relu = kinds.Tanh(), kinds.Relu()
     layers = (Dense(units=width, activation=tanh), Dense(units=width, activation=relu), Dense(units=10))
-    return ProgramSpec(chain(layers, (16,)), loss_kinds.SoftmaxCrossEntropy(), optimizer or SGD(learning_rate=0.1), "integer")
+    return ProgramSpec(wired(layers, (16,)), loss_kinds.SoftmaxCrossEntropy(), optimizer or SGD(learning_rate=0.1), "integer")
 
 
 def states(spec: ProgramSpec, count: int) -> list[tuple[State, Batch]]:

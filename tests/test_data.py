@@ -20,8 +20,9 @@ from scipy import stats
 
 from harness.data import draw, files
 from harness.data.facts import data_facts, train_rows
-from harness.data.plan import batch_order, mask_bits
-from harness.data.prepare import Prepared, prepare, split
+from harness.data.plan import batch_order, drawn
+from harness.data.prepare import Prepared, split
+from harness.data.prepare import prepare as prepare_rows
 from harness.errors import UsageError
 from harness.interface import save_arrays
 from harness.spec import (
@@ -31,12 +32,14 @@ from harness.spec import (
     Dense,
     Dropout,
     Experiment,
+    Facts,
     Model,
     Parameter,
     ProgramSpec,
     SpecProblem,
     Train,
     family,
+    input_shape,
     known_facts,
     steps_per_epoch,
     total_steps,
@@ -44,10 +47,24 @@ from harness.spec import (
 from harness.spec import datasets as kinds
 from harness.spec import initializers as starts
 from harness.spec import losses as loss_kinds
-from harness.spec.program import chain
+from harness.spec.graph import wired
+from harness.spec.layers import LSTM, Conv2D, Embedding, GaussianNoise, SpatialDropout
 from harness.worker.task import Task
 
 NOWHERE = Path()
+
+
+def prepare(spec: Data, encoding: str, seed: int, folder: Path, loss: Any = None) -> Prepared:
+    """The rows of a program that reads them, its targets in an encoding."""
+    facts = data_facts(spec, folder)
+    layers = (Embedding(input_dim=facts.integers or 1, output_dim=2),) if spec.integer_inputs else ()
+    width = (facts.classes or 1) if encoding in ("integer", "one_hot") else 1
+    nodes = wired((*layers, Dense(units=width)), input_shape(spec, facts))
+    weighted = facts.weighted or getattr(loss, "class_weights", None) is not None
+    program = ProgramSpec(nodes, loss or loss_kinds.MeanSquaredError(), SGD(learning_rate=0.1), encoding, weighted=weighted)
+    return prepare_rows(spec, program, seed, folder)
+
+
 CHECKED = settings(max_examples=60, deadline=None, derandomize=True)
 
 # draws ----------------------------------------------------------------------------------------------------------------------
@@ -202,8 +219,8 @@ def test_mask_rate(rate: float) -> None:
 def test_masks_arrive_as_drawn(tmp_path: Path) -> None:
     """Masks that are packed into bits come out of a worker's task as they were drawn, scaled, in float32."""
     layers = (Dense(units=5), Dropout(rate=0.5), Dense(units=3), Dropout(rate=0.25))
-    spec = ProgramSpec(chain(layers, (4,)), loss_kinds.MeanSquaredError(), SGD(learning_rate=0.1), "value")
-    bits = mask_bits(spec, 9, 3, 6)
+    spec = ProgramSpec(wired(layers, (4,)), loss_kinds.MeanSquaredError(), SGD(learning_rate=0.1), "value")
+    bits = drawn(spec, 9, 3, 6)
     assert {name: packed.shape for name, packed in bits.items()} == {"dropout_1": (6, 2), "dropout_2": (6, 2)}
     rows = {name: numpy.zeros((3, 1)) for name in ("train_inputs", "train_targets", "test_inputs", "test_targets")}
     order = numpy.zeros((6, 3), numpy.int32)
@@ -216,6 +233,36 @@ def test_masks_arrive_as_drawn(tmp_path: Path) -> None:
             assert mask.dtype == numpy.float32
             wanted = draw.kept(9, node, (3, width), rate, step) * numpy.float32(Dropout(rate=rate).scale)
             assert numpy.array_equal(mask, wanted)
+
+
+def test_noise_and_channel_masks_arrive_as_drawn(tmp_path: Path) -> None:
+    """Noise comes as it is drawn, with its deviation; spatial dropout has one number for each sample and channel."""
+    layers = (GaussianNoise(stddev=0.5), SpatialDropout(rate=0.5), Dense(units=1))
+    spec = ProgramSpec(wired(layers, (4, 2)), loss_kinds.MeanSquaredError(), SGD(learning_rate=0.1), "value")
+    arrays = drawn(spec, 9, 50, 3)
+    assert arrays["gaussian_noise_1"].shape == (3, 50, 4, 2)
+    assert arrays["gaussian_noise_1"].dtype == numpy.float32
+    assert abs(arrays["gaussian_noise_1"].std() - 0.5) < 0.05
+    rows = {name: numpy.zeros((50, 1)) for name in ("train_inputs", "train_targets", "test_inputs", "test_targets")}
+    order = numpy.zeros((3, 50), numpy.int32)
+    save_arrays(tmp_path / "data.npz", {**rows, "order": order, **{f"masks/{name}": array for name, array in arrays.items()}})
+    masks = Task(tmp_path / "data.npz", spec).masks(2)
+    assert numpy.array_equal(masks["gaussian_noise_1"], arrays["gaussian_noise_1"][2])
+    assert masks["spatial_dropout_1"].shape == (50, 1, 2)
+    assert set(numpy.unique(masks["spatial_dropout_1"])) == {0, 2}
+
+
+def test_fans_of_convolutions_count_the_window() -> None:
+    """A 3x3 kernel over 4 channels has 36 inputs and 9 x 8 outputs; a group's fan is its own; a forget gate's bias starts at 1."""
+    (kernel, _) = wired((Conv2D(filters=8, kernel_size=3, groups=2, kernel_initializer=starts.GlorotUniform()),), (5, 5, 8))[
+        0
+    ].parameters
+    assert kernel.fans == (36, 36)
+    limit = math.sqrt(6 / 72)
+    values = draw.weights(3, kernel)
+    assert limit * 0.9 < abs(values).max() <= limit
+    bias = wired((LSTM(units=3, unit_forget_bias=True),), (4, 2))[0].parameters[-1]
+    assert draw.weights(3, bias).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
 
 
 # orders of rows -------------------------------------------------------------------------------------------------------------
@@ -369,6 +416,7 @@ def every_dataset() -> dict[str, Data]:
         "csv": {"path": "rows.csv", "target": "y"},
         "parquet": {"path": "rows.parquet", "target": "y"},
         "npz": {"path": "rows.npz"},
+        "text": {"path": "rows.csv", "length": 5},
     }
     return {name: cls(**given.get(name, {})) for name, cls in family(Data).items()}
 
@@ -382,15 +430,18 @@ def test_every_dataset(name: str, tmp_path: Path) -> None:
     facts = data_facts(spec, tmp_path)
     encoding = "value" if facts.classes is None else "integer"
     found, again = (prepare(spec, encoding, 5, tmp_path) for _ in range(2))
-    assert found.train_inputs.shape == (facts.rows, facts.features)
-    assert found.train_inputs.dtype == numpy.float32
+    assert found.train_inputs.shape == (facts.rows, *input_shape(spec, facts))
+    assert math.prod(found.train_inputs.shape[1:]) == facts.features
+    assert found.train_inputs.dtype == (numpy.int64 if spec.integer_inputs else numpy.float32)
     assert numpy.isfinite(found.train_inputs).all()
     assert same(found, again)
     if facts.classes is None:
         assert found.train_targets.shape == (facts.rows, facts.outputs)
     else:
-        assert set(found.train_targets) == set(range(facts.classes))
-    assert name in ("csv", "parquet", "npz") or known_facts(spec) == facts
+        assert found.train_targets.shape == (facts.rows, *facts.steps)
+        assert set(found.train_targets.flat) <= set(range(facts.classes))
+        assert found.train_targets.max() == facts.classes - 1
+    assert name in ("csv", "parquet", "npz", "text") or known_facts(spec) == facts
 
 
 @pytest.mark.parametrize(
@@ -405,6 +456,57 @@ def test_declared_facts_follow_parameters(spec: Data) -> None:
     assert facts.classes is None or len(set(rows.train_targets)) == facts.classes
 
 
+def test_sample_weights_and_class_weights(tmp_path: Path) -> None:
+    """A column of weights, weights of classes, and both, which are multiplied."""
+    (tmp_path / "a.csv").write_text("x,w,y\n1,0.5,0\n2,1,1\n3,2,1\n")
+    spec = kinds.CSV(path="a.csv", target="y", sample_weight="w")
+    ready = prepare(spec, "integer", 0, tmp_path)
+    assert ready.train_weights.tolist() == [0.5, 1, 2]
+    assert ready.train_inputs.tolist() == [[1], [2], [3]]
+    loss = loss_kinds.SoftmaxCrossEntropy(class_weights=(2.0, 3.0))
+    assert prepare(spec, "integer", 0, tmp_path, loss).train_weights.tolist() == [1, 3, 6]
+    bare = kinds.CSV(path="a.csv", target="y", inputs=("x",))
+    assert prepare(bare, "integer", 0, tmp_path, loss).train_weights.tolist() == [2, 3, 3]
+    assert prepare(bare, "integer", 0, tmp_path).train_weights is None
+    (tmp_path / "a.csv").write_text("x,w,y\n1,-1,0\n2,1,1\n3,2,1\n")
+    check(lambda: prepare(spec, "integer", 0, tmp_path), ("data", "sample_weight"), "negative sample weights")
+    missing = kinds.CSV(path="a.csv", target="y", sample_weight="v")
+    check(lambda: prepare(missing, "integer", 0, tmp_path), ("data", "sample_weight"), 'has no column "v"')
+
+
+def test_text(tmp_path: Path) -> None:
+    """Letters in the order of their code points, each with the one behind it."""
+    (tmp_path / "a.txt").write_text("abacab")
+    ready = prepare(kinds.Text(path="a.txt", length=2), "integer", 0, tmp_path)
+    assert ready.train_inputs.tolist() == [[0, 1], [0, 2]]
+    assert ready.train_targets.tolist() == [[1, 0], [2, 0]]
+    assert len(prepare(kinds.Text(path="a.txt", length=2, stride=1), "integer", 0, tmp_path).train_inputs) == 4
+    (tmp_path / "a.txt").write_text("ab")
+    check(
+        lambda: prepare(kinds.Text(path="a.txt", length=2), "integer", 0, tmp_path),
+        ("data", "path"),
+        "do not make one piece of 2",
+    )
+
+
+def test_whole_numbers_and_the_inputs_as_targets(tmp_path: Path) -> None:
+    """Grey values as words, which cannot be scaled; an autoencoder's targets are its inputs; classes of steps."""
+    ready = prepare(kinds.Digits(integer_inputs=True), "integer", 0, NOWHERE)
+    assert ready.train_inputs.dtype == numpy.int64
+    assert ready.train_inputs.max() == 16
+    for wrong in (
+        kinds.Digits(integer_inputs=True, scale=16.0),
+        kinds.Digits(integer_inputs=True, standardize=True),
+        kinds.Iris(integer_inputs=True),
+    ):
+        with pytest.raises(SpecProblem, match="the inputs cannot be whole numbers"):
+            data_facts(wrong, NOWHERE)
+    own = prepare(kinds.Digits(shape=(8, 8, 1), scale=16.0, targets="inputs"), "value", 0, NOWHERE)
+    assert numpy.array_equal(own.train_inputs, own.train_targets)
+    numpy.savez(tmp_path / "steps.npz", x=numpy.zeros((4, 3)), y=numpy.array([[0, 1, 0], [1, 1, 0], [0, 0, 0], [1, 0, 1]]))
+    assert data_facts(kinds.NPZ(path="steps.npz"), tmp_path).steps == (3,)
+
+
 def test_generated_rows_depend_on_the_seed() -> None:
     """Another seed gives other points; without noise moons lie on their circles."""
     one, two = (prepare(kinds.Moons(), "integer", seed, NOWHERE) for seed in (1, 2))
@@ -416,7 +518,7 @@ def test_generated_rows_depend_on_the_seed() -> None:
 
 def same(left: Prepared, right: Prepared) -> bool:
     """Whether prepared rows are equal to the bit."""
-    return all(numpy.array_equal(getattr(left, name), getattr(right, name)) for name in vars(left))
+    return all(numpy.array_equal(left.arrays()[name], right.arrays()[name]) for name in left.arrays())
 
 
 # files ----------------------------------------------------------------------------------------------------------------------
@@ -443,7 +545,7 @@ def test_regression_with_several_targets(tmp_path: Path) -> None:
     rows = files.load(spec, tmp_path)
     assert rows.inputs.ravel().tolist() == [2, -3, 4.5, 0]
     assert rows.targets.tolist() == [[0, 0.1], [1, 0.25], [1, 1e-3], [0, 7]]
-    assert data_facts(spec, tmp_path) == (4, 1, None, 2)
+    assert data_facts(spec, tmp_path) == Facts(4, 1, None, 2)
     turned = files.load(kinds.CSV(path="rows.csv", target="y", inputs=("b", "a")), tmp_path)
     assert turned.inputs[0].tolist() == [2, 0.1]
 
@@ -516,9 +618,9 @@ NPZS: dict[str, NpzCase] = {
     "nan": ({"x": [[math.nan]], "y": [0]}, ("data", "path"), "no finite numbers"),
     "target nan": ({"x": [[1.0]], "y": [math.nan]}, ("data", "path"), "no finite numbers"),
     "one-hot classes": (
-        {"x": [[1.0], [2.0]], "y": [[0, 1], [1, 0]]},
+        {"x": [[1.0], [2.0]], "y": [[[0, 1]], [[1, 0]]]},
         ("data", "path"),
-        r"targets of shape \(2, 2\) are no classes",
+        r"targets of shape \(2, 1, 2\) are no classes",
     ),
 }
 

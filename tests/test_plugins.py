@@ -99,11 +99,12 @@ def test_an_installed_package_is_an_arm(package: dict[str, str], harness: Comman
 
 def test_an_installed_package_obeys_the_laws(package: dict[str, str], harness: Command) -> None:
     """`harness conformance` tries what it says it can."""
-    done = harness("conformance", "tinytape", "--json", env=package)
+    done = harness("conformance", "tinytape", "--case", "line", env=package)
     assert done.returncode == 0, done.stdout
-    found = json.loads(done.stdout)["arms"]["tinytape"]
-    assert found["line"]["broken"] == []
-    assert "momentum" in str(found["momentum"]["unsupported"])
+    done = harness("conformance", "tinytape", "--case", "momentum", "--dtype", "float32", "--json", env=package)
+    assert done.returncode == 1
+    (found,) = json.loads(done.stdout)["arms"]["tinytape"]["cases"]
+    assert "unsupported: tinytape has no momentum" in found["problems"]
 
 
 def installed(folder: Path, **points: str) -> dict[str, str]:
@@ -145,9 +146,8 @@ def test_new_backend_passes_for_one_layer(harness: Command, tmp_path: Path) -> N
     for dtype in ("float32", "float64"):
         found = harness(*commands[0], "--dtype", dtype, "--json", cwd=tmp_path)
         assert found.returncode == 0, found.stdout
-        cases = json.loads(found.stdout)["arms"]["my_backend"]
-        assert [name for name, case in cases.items() if "broken" in case] == ["line"]
-        assert cases["line"]["broken"] == []
+        (row,) = json.loads(found.stdout)["arms"]["my_backend"]["cases"]
+        assert (row["case"], row["state"]) == ("line", "holds")
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     ran = harness(*commands[1], cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
@@ -240,7 +240,7 @@ def test_a_known_fault_of_an_installation_is_said(harness: Command, tmp_path: Pa
 def test_conformance_says_what_is_broken(harness: Command, tmp_path: Path) -> None:
     """A law that does not hold is named, with its step and tensor, and the exit code is 1."""
     (tmp_path / "faulty.py").write_text(TEMPLATE.replace("at[-1] = 2 * ", "at[-1] = 2.001 * "))
-    done = harness("conformance", "faulty", "--backend", tmp_path / "faulty.py")
+    done = harness("conformance", "faulty", "--backend", tmp_path / "faulty.py", "--case", "line")
     assert done.returncode == 1
     assert "line: step 0: gradients/dense_1/kernel is off by" in done.stdout
 

@@ -1,7 +1,8 @@
 """JAX: pure functions, one jitted step with donated state, and optax."""
 
 from .faults import faults
-from .program import FORMS, Program, supports, versions
+from .optimizers import FORMS
+from .program import Program, supports, versions
 
 REQUIRES = {"jax": "jax", "optax": "jax"}
 MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}}

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
-from itertools import cycle
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from itertools import accumulate, cycle
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import jax
 import jax.numpy as jnp
 import jaxlib
 import numpy
 import optax
-from jax.flatten_util import ravel_pytree
 
-from harness.interface import Arrays, Batch, Probe, State, Trace, masked, missing_device, numpy_batches, unsupported
-from harness.spec import SGD, Adam, AdamW, Dropout, ProgramSpec, RMSprop, active_slots
+from harness.interface import OPTIONS, Arrays, Batch, Probe, State, Trace, masked, missing_device, shared, unsupported
+from harness.spec import Parameter, ProgramSpec
 
-from .model import ACTIVATIONS, LAYERS, LOSSES, draw, outputs
+from .activations import ACTIVATIONS
+from .losses import LOSSES, loss_value, penalty
+from .model import LAYERS, draw, outputs
+from .optimizers import RULES, by_parameter, counters, optimizer, slot_names
 
 config: Any = jax.config
 config.update("jax_default_matmul_precision", "highest")  # else GPUs and TPUs multiply float32 in less
-
-FORMS: Dict[str, str] = {"rmsprop.momentum": "lr_velocity"}
-
-#: canonical slot -> optax's and its sign, by optimizer; rmsprop's velocity is the update itself, which points down
-SLOTS = {
-    "sgd": {"velocity": ("trace", 1)},
-    "adam": {"first_moment": ("mu", 1), "second_moment": ("nu", 1)},
-    "adamw": {"first_moment": ("mu", 1), "second_moment": ("nu", 1)},
-    "rmsprop": {"mean_square": ("nu", 1), "velocity": ("trace", -1)},
-}
 
 #: Up to so many numbers, parameters travel as one vector: a call pays for every array that goes in or out. Measured on one core:
 #: 20 to 30 % of a step at 1000 numbers, nothing at 130 000; beyond that, gathering the gradient costs up to 5 %.
@@ -51,7 +44,7 @@ def devices(kind: str) -> List[Any]:
 def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]:
     """The reasons why not; empty when it can."""
     reasons = missing_device(device, bool(devices(device)), "jax")
-    return reasons + unsupported(spec, layers=LAYERS, activations=ACTIVATIONS, losses=LOSSES, optimizers=SLOTS)
+    return reasons + unsupported(spec, layers=LAYERS, activations=ACTIVATIONS, losses=LOSSES, optimizers=RULES, options=OPTIONS)
 
 
 def versions() -> Dict[str, Any]:
@@ -70,102 +63,105 @@ def versions() -> Dict[str, Any]:
     }
 
 
-def optimizer(spec: Any) -> Any:
-    """Optax's own."""
-    rate = spec.learning_rate
-    if isinstance(spec, SGD):
-        return optax.sgd(rate, spec.momentum or None, spec.nesterov)
-    if isinstance(spec, RMSprop):
-        return optax.rmsprop(rate, spec.rho, spec.epsilon, eps_in_sqrt=False, momentum=spec.momentum or None)
-    if isinstance(spec, AdamW):
-        return optax.adamw(rate, spec.beta_1, spec.beta_2, spec.epsilon, weight_decay=spec.weight_decay)
-    return optax.adam(rate, spec.beta_1, spec.beta_2, spec.epsilon)
-
-
 class Program:
-    """`carry` is all that a step changes: parameters, the optimizer's state, and the key where there is dropout."""
+    """`carry` is all that a step changes: parameters, statistics, the optimizer's state, and the key where something is drawn."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
         config.update("jax_enable_x64", dtype == "float64")  # for the whole process; it moves float32 Adam's bits
         self.spec, self.dtype, self.device = spec, dtype, devices(device)[0]
-        self.optimizer = optimizer(spec.optimizer)
-        self.slots = {slot: SLOTS[spec.optimizer.type][slot] for slot in active_slots(spec.optimizer)}
-        self.drops = [node for node in spec.nodes if isinstance(node.layer, Dropout)]
+        self.optimizer, self.slots = optimizer(spec.optimizer, dtype), slot_names(spec.optimizer)
+        self.nodes = [node.name for node in spec.nodes]
         self.names = [parameter.name for parameter in spec.parameters]
-        self.pack, self.unpack = packing({parameter.name: jnp.zeros(parameter.shape, dtype) for parameter in spec.parameters})
-        self.read, self.loss = spec.nodes[spec.loss_node].name, LOSSES[spec.loss.type]
+        self.pack, self.unpack = packing(spec.parameters, one_vector=not by_parameter(spec.optimizer))
+        self.initial = jax.jit(self.optimizer.init)
         self.step = jax.jit(self.stepped, donate_argnums=0)
         self.probed = jax.jit(self.differentiated)
-        self.infer = jax.jit(lambda packed, x: outputs(spec.nodes, self.unpack(packed), x, {})[spec.nodes[-1].name])
+        self.infer = jax.jit(self.inferred)
         self.steps = 0
 
-    def loss_of(self, packed: Any, x: Any, y: Any, masks: Arrays) -> Any:
-        """The mean loss."""
-        return self.loss(outputs(self.spec.nodes, self.unpack(packed), x, masks)[self.read], y).mean()
+    def loss_of(
+        self, parameters: Arrays, statistics: Arrays, x: Any, y: Any, weights: Any, drawn: Arrays, taps: Optional[Arrays] = None
+    ) -> Tuple[Any, Tuple[Arrays, Arrays]]:
+        """The loss with its penalties; every output, and the moved statistics."""
+        spec = self.spec
+        found, moved = outputs(spec.nodes, {**parameters, **statistics}, x, drawn, taps)
+        loss = loss_value(spec.loss, found[self.nodes[spec.loss_node]], y, weights)
+        return loss + penalty(spec.penalties, parameters), (found, moved)
 
     def stepped(self, carry: Any, x: Any, y: Any, *given: Any) -> Any:
         """One step: the state after it, and the loss before. A batch without masks has them drawn."""
-        packed, slots, key = carry
-        masks = dict(zip((node.name for node in self.drops), given))
-        if self.drops and not given:
+        packed, statistics, slots, key = carry
+        weights, drawn = self.weights_and_masks(given)
+        if self.spec.random_nodes and not drawn:
             key, own = jax.random.split(key)
-            masks = draw(self.drops, own, len(x), x.dtype)
-        loss, gradients = jax.value_and_grad(self.loss_of)(packed, x, y, masks)
+            drawn = draw(self.spec.random_nodes, own, len(x), self.dtype)
+
+        def loss_of(packed: Any) -> Any:
+            loss, (_, moved) = self.loss_of(self.unpack(packed), statistics, x, y, weights, drawn)
+            return loss, moved
+
+        (loss, moved), gradients = jax.value_and_grad(loss_of, has_aux=True)(packed)
         updates, slots = self.optimizer.update(gradients, slots, packed)
-        return (optax.apply_updates(packed, updates), slots, key), loss
+        return (optax.apply_updates(packed, updates), moved, slots, key), loss
 
-    def differentiated(self, packed: Any, x: Any, y: Any, masks: Arrays) -> Any:
-        """`((loss, outputs), (gradients of parameters, inputs, outputs))`."""
-        nodes = self.spec.nodes
+    def weights_and_masks(self, given: Sequence[Any]) -> Tuple[Any, Arrays]:
+        """What a staged batch holds behind inputs and targets: sample weights or None, and masks by node."""
+        weights, *masks = given if self.spec.weighted else (None, *given)
+        return weights, dict(zip((node.name for node in self.spec.random_nodes), masks))
 
-        def loss_of(parameters: Arrays, x: Any, taps: Arrays) -> Any:
-            found = outputs(nodes, parameters, x, masks, taps)
-            return self.loss(found[self.read], y).mean(), found
+    def differentiated(self, carry: Any, x: Any, y: Any, *given: Any) -> Any:
+        """`((loss, (outputs, ...)), (gradients of parameters, outputs, and of inputs that are floats))`."""
+        packed, statistics, *_ = carry
+        weights, drawn = self.weights_and_masks(given)
 
-        taps = {node.name: jnp.zeros((len(x), *node.output_shape), x.dtype) for node in nodes}
-        return jax.value_and_grad(loss_of, (0, 1, 2), has_aux=True)(self.unpack(packed), x, taps)
+        def loss_of(parameters: Arrays, taps: Arrays, x: Any) -> Any:
+            return self.loss_of(parameters, statistics, x, y, weights, drawn, taps)
 
-    def native(self, array: Any) -> Any:
-        """An array on the device, copied: `jax.device_put` may keep numpy's memory, which a step would then give away."""
-        return jnp.array(numpy.asarray(array, self.dtype), device=self.device)
+        taps = {node.name: jnp.zeros((len(x), *node.output_shape), self.dtype) for node in self.spec.nodes}
+        wanted = (0, 1) if self.spec.integer_inputs else (0, 1, 2)
+        return jax.value_and_grad(loss_of, wanted, has_aux=True)(self.unpack(packed), taps, x)
+
+    def inferred(self, carry: Any, x: Any) -> Any:
+        """The last node's output, in inference mode."""
+        packed, statistics, *_ = carry
+        return outputs(self.spec.nodes, {**self.unpack(packed), **statistics}, x)[0][self.nodes[-1]]
+
+    def packed(self, arrays: Arrays, sign: int = 1) -> Any:
+        """Parameters or one of their slots as they travel, numpy's still, and copied: `jax.device_put` may keep numpy's memory, which a
+        step would then give away."""
+        return self.pack({name: sign * numpy.array(arrays[name], self.dtype) for name in self.names})
 
     def load(self, state: State) -> None:
         """Take a state in; see the contract."""
-        packed = self.pack({name: self.native(state.parameters[name]) for name in self.names})
-        kept: Dict[str, Any] = {
-            own: self.pack({name: self.native(sign * state.slots[slot][name]) for name in self.names})
-            for slot, (own, sign) in self.slots.items()
-        }
-        if isinstance(self.spec.optimizer, Adam):
-            kept["count"] = jnp.array(state.step, jnp.int32)
-        slots = optax.tree_utils.tree_set(self.optimizer.init(packed), **kept)
-        key = jax.random.PRNGKey(state.step) if self.drops else None
-        self.carry, self.steps = jax.device_put((packed, slots, key), self.device), state.step
+        packed = self.packed(state.parameters)
+        statistics = {item.name: numpy.array(state.statistics[item.name], self.dtype) for item in self.spec.statistics}
+        slots = {own: self.packed(state.slots[slot], sign) for slot, (own, sign) in self.slots.items()}
+        held = self.initial(packed)
+        for name, value in {**slots, **counters(self.spec.optimizer, held, state.step)}.items():
+            held = optax.tree_utils.tree_set(held, **{name: value})  # several at once miss those inside of MultiSteps
+        key = jax.random.PRNGKey(state.step) if self.spec.random_nodes else None
+        self.carry, self.steps = jax.device_put((packed, statistics, held, key), self.device), state.step
 
     def state(self) -> State:
         """The present state, copied."""
-        packed, kept, _ = self.carry
-        steps = int(optax.tree_utils.tree_get(kept, "count", self.steps))  # only Adam counts
-        slots = {slot: self.canonical(optax.tree_utils.tree_get(kept, own), sign) for slot, (own, sign) in self.slots.items()}
-        return State(self.canonical(packed), slots, steps)
+        packed, statistics, held, _ = jax.tree.map(numpy.array, self.carry)
+        slots = {slot: self.canonical(optax.tree_utils.tree_get(held, own), sign) for slot, (own, sign) in self.slots.items()}
+        return State(
+            self.canonical(packed), slots, self.steps, {item.name: statistics[item.name] for item in self.spec.statistics}
+        )
 
     def canonical(self, packed: Any, sign: int = 1) -> Arrays:
-        """Parameters or one of their slots as numpy arrays of their own."""
+        """Parameters or one of their slots by name."""
         arrays = self.unpack(packed)
-        return {name: sign * numpy.array(arrays[name]) for name in self.names}
+        return {name: sign * arrays[name] for name in self.names}
 
     def stage(self, batches: Sequence[Batch]) -> Staged:
-        """`(inputs, targets, *masks)` on the device."""
-        staged = []
-        for batch in numpy_batches(batches, self.dtype):
-            masks = [] if batch.masks is None else masked(self.spec, batch.masks).values()
-            staged.append(tuple(jax.device_put(array, self.device) for array in (batch.inputs, batch.targets, *masks)))
-        return staged
+        """`(inputs, targets, *weights, *masks)` on the device."""
+        return shared.stage(self.spec, batches, self.dtype, lambda array: jax.device_put(array, self.device))
 
     def unstage(self, staged: Staged) -> List[Batch]:
-        """Back to numpy; integers that JAX keeps in 32 bits become int64 again."""
-        drops = [node.name for node in self.drops]
-        return numpy_batches([Batch(x, y, dict(zip(drops, masks)) if masks else None) for x, y, *masks in staged], self.dtype)
+        """Back to numpy."""
+        return shared.unstage(self.spec, staged, self.dtype, numpy.asarray)
 
     def compile(self, staged: Staged) -> Dict[str, float]:
         """Trace, lower and compile the step for every shape of a batch. `step` finds the executable in JAX's caches afterwards;
@@ -200,27 +196,32 @@ class Program:
 
     def probe(self, batch: Batch) -> Probe:
         """Loss, outputs and gradients of one batch; see the contract."""
-        masks = masked(self.spec, batch.masks)
-        x, y, *native = self.stage([Batch(batch.inputs, batch.targets, masks)])[0]
-        found = self.probed(self.carry[0], x, y, dict(zip(masks, native)))
-        (loss, values), (gradients, at_input, at_outputs) = jax.tree.map(numpy.array, found)
-        names = [node.name for node in self.spec.nodes]  # jit gives dicts back sorted
+        given = Batch(batch.inputs, batch.targets, masked(self.spec, batch.masks), batch.weights)
+        found = self.probed(self.carry, *self.stage([given])[0])
+        (loss, (values, _)), (gradients, at_outputs, *at_input) = jax.tree.map(numpy.array, found)
         return Probe(
             float(loss),
-            {name: values[name] for name in names},
+            {name: values[name] for name in self.nodes},  # jit gives dicts back sorted
             {name: gradients[name] for name in self.names},
-            {name: at_outputs[name] for name in names},
-            at_input,
+            {name: at_outputs[name] for name in self.nodes},
+            at_input[0] if at_input else None,
         )
 
     def predict(self, staged: Staged) -> List[Any]:
         """Outputs in inference mode; see the contract."""
-        return [numpy.array(self.infer(self.carry[0], batch[0])) for batch in staged]
+        return [numpy.array(self.infer(self.carry, batch[0])) for batch in staged]
 
 
-def packing(parameters: Arrays) -> Tuple[Callable[[Arrays], Any], Callable[[Any], Arrays]]:
-    """How parameters travel, there and back: as one vector, or as they are."""
-    vector, unravel = ravel_pytree(parameters)
-    if vector.size > ONE_VECTOR:
+def packing(parameters: Sequence[Parameter], one_vector: bool) -> Tuple[Callable[[Arrays], Any], Callable[[Any], Arrays]]:
+    """How parameters travel, there (of numpy's arrays) and back (of numpy's or JAX's): as one vector where that may be and pays, or as
+    they are."""
+    sizes = [math.prod(parameter.shape) for parameter in parameters]
+    if sum(sizes) > ONE_VECTOR or not one_vector:
         return (lambda arrays: arrays), (lambda arrays: arrays)
-    return (lambda arrays: ravel_pytree(arrays)[0]), unravel
+    ends = list(accumulate(sizes))[:-1]
+
+    def unpack(vector: Any) -> Arrays:
+        parts = (numpy if isinstance(vector, numpy.ndarray) else jnp).split(vector, ends)
+        return {parameter.name: part.reshape(parameter.shape) for parameter, part in zip(parameters, parts)}
+
+    return (lambda arrays: numpy.concatenate([arrays[parameter.name].ravel() for parameter in parameters])), unpack

@@ -1,6 +1,7 @@
 """Keras on tensorflow, torch or jax: a functional model, Keras' optimizers and losses, its own train step."""
 
-from .program import FORMS, Program, supports, versions
+from .optimizers import FORMS
+from .program import Program, supports, versions
 
 REQUIRES = {"keras": "keras"}
 MODES = {

@@ -9,14 +9,15 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import jax
 import jaxlib
+import keras
 
 from .model import Net
 
 config: Any = jax.config
 config.update("jax_default_matmul_precision", "highest")  # else GPUs and TPUs multiply float32 in less
 
-#: dtype of targets that are classes
-CLASSES = "int32"
+#: dtype of whole numbers
+INTEGERS = "int32"
 #: the loss that a call gave; float() takes 4 us longer
 read = methodcaller("item")
 ready: Callable[[Any], Any] = jax.block_until_ready
@@ -39,48 +40,54 @@ def versions() -> Dict[str, Any]:
 
 
 class Engine:
-    """Steps over a net, with a loss (targets, outputs) and a Keras optimizer.
+    """Steps over a net, with a loss (targets, outputs, weights) and a Keras optimizer.
 
-    In a loop the state is in `values`: parameters, other variables (seeds), the optimizer's variables.
+    In a loop the state is in `values`: parameters, other variables (statistics, seeds), the optimizer's variables.
     """
 
-    def __init__(self, net: Net, loss: Callable[[Any, Any], Any], optimizer: Any) -> None:
+    def __init__(self, net: Net, loss: Callable[..., Any], optimizer: Any) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.variables = (net.native.trainable_variables, net.native.non_trainable_variables, optimizer.variables)
         self.values: Any = None
         self.jitted, self.probed, self.full = jax.jit(self.step, donate_argnums=0), jax.jit(self.watch), jax.jit(self.infer)
 
-    def step(self, values: Any, y: Any, x: Any, *masks: Any) -> Tuple[Any, Any]:
-        """Forward, loss, gradients, update; the loss before it and the state after it. With masks nothing is drawn."""
+    def scope(self, parameters: Any, others: Any) -> Any:
+        """Where the variables hold these values; what is assigned stays in it."""
+        trainable, rest, _ = self.variables
+        return keras.StatelessScope(state_mapping=[*zip(trainable, parameters), *zip(rest, others)])
+
+    def step(self, values: Any, x: Any, y: Any, *rest: Any) -> Tuple[Any, Any]:
+        """Forward, loss, gradients, update; the loss before it and the state after it."""
+        weights, drawn = self.net.arguments(rest)
         parameters, others, slots = values
 
         def objective(parameters: Any) -> Tuple[Any, Any]:
-            if masks:
-                return self.loss(y, self.net.masked.stateless_call(parameters, [], [x, *masks], training=True)[0]), others
-            outputs, drawn = self.net.native.stateless_call(parameters, others, x, training=True)
-            return self.loss(y, outputs), drawn
+            with self.scope(parameters, others) as scope:
+                outputs = self.net.masked([x, *drawn], training=True) if drawn else self.net.native(x, training=True)
+                loss = self.loss(y, outputs, weights)
+            return loss, [scope.get_current_value(variable) for variable in self.variables[1]]
 
         (loss, others), gradients = jax.value_and_grad(objective, has_aux=True)(parameters)
         parameters, slots = self.optimizer.stateless_apply(slots, gradients, parameters)
         return loss, (parameters, others, slots)
 
-    def advance(self, *arguments: Any) -> Any:
+    def advance(self, *batch: Any) -> Any:
         """A step from `values` to `values`; the loss before it."""
-        loss, self.values = self.jitted(self.values, *arguments)
+        loss, self.values = self.jitted(self.values, *batch)
         return loss
 
-    def call(self, arguments: Sequence[Any]) -> Callable[[], Any]:
-        """A step with these arguments."""
-        return partial(self.advance, *arguments)
+    def call(self, batch: Sequence[Any]) -> Callable[[], Any]:
+        """A step with this batch."""
+        return partial(self.advance, *batch)
 
     def held(self) -> Any:
         """What the variables hold."""
         return tuple([variable.value for variable in variables] for variables in self.variables)
 
-    def compile(self, arguments: Sequence[Any]) -> Dict[str, float]:
+    def compile(self, batch: Sequence[Any]) -> Dict[str, float]:
         """Ahead of time; later calls find it in jax's cache."""
         start = time.perf_counter()
-        lowered = self.jitted.lower(self.held(), *arguments)
+        lowered = self.jitted.lower(self.held(), *batch)
         half = time.perf_counter()
         lowered.compile()
         return {"lower": half - start, "compile": time.perf_counter() - half}
@@ -96,19 +103,22 @@ class Engine:
                 variable.assign(value)
         self.values = None
 
-    def probe(self, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
-        """Loss, outputs, and the gradients of parameters and inputs, of the probed model."""
-        (loss, outputs), (parameters, rest) = self.probed(self.held()[0], y, inputs)
-        return loss.item(), outputs, [*parameters, *rest]
+    def probe(self, *arguments: Any) -> Tuple[Any, Dict[str, Any], Any]:
+        """Loss, outputs, and the gradients of parameters, taps and input, of the probed model."""
+        parameters, others, _ = self.held()
+        (loss, outputs), (at_parameters, at_taps, *at_input) = self.probed(parameters, others, *arguments)
+        return loss.item(), outputs, (at_parameters, at_taps, at_input[0] if at_input else None)
 
-    def watch(self, parameters: Any, y: Any, inputs: Any) -> Any:
+    def watch(self, parameters: Any, others: Any, x: Any, y: Any, weights: Any, drawn: List[Any], taps: List[Any]) -> Any:
         """The pure function of `probe`."""
 
-        def objective(parameters: Any, inputs: Any) -> Tuple[Any, Any]:
-            outputs, _ = self.net.probed.stateless_call(parameters, [], inputs, training=True)
-            return self.loss(y, outputs[self.net.trained[-1].name]), outputs
+        def objective(parameters: Any, taps: Any, x: Any) -> Tuple[Any, Any]:
+            with self.scope(parameters, others):
+                outputs = self.net.probed([x, *drawn, *taps], training=True)
+                return self.loss(y, outputs[self.net.trained[-1].name], weights), outputs
 
-        return jax.value_and_grad(objective, (0, 1), has_aux=True)(parameters, inputs)
+        watched = (0, 1) if self.net.spec.integer_inputs else (0, 1, 2)
+        return jax.value_and_grad(objective, watched, has_aux=True)(parameters, taps, x)
 
     def predict(self, x: Any) -> Any:
         """The output in inference mode."""
@@ -117,4 +127,5 @@ class Engine:
 
     def infer(self, parameters: Any, others: Any, x: Any) -> Any:
         """The pure function of `predict`."""
-        return self.net.full.stateless_call(parameters, others, x, training=False)[0]
+        with self.scope(parameters, others):
+            return self.net.full(x, training=False)

@@ -7,14 +7,15 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
+import keras
 import tensorflow as tf
 
 from .model import Net
 
 tf.config.experimental.enable_tensor_float_32_execution(False)  # else GPUs multiply float32 in less
 
-#: dtype of targets that are classes
-CLASSES = "int64"
+#: dtype of whole numbers
+INTEGERS = "int64"
 
 
 def has_gpu() -> bool:
@@ -40,32 +41,37 @@ def read(outputs: Sequence[Any]) -> float:
 
 
 class Engine:
-    """Steps over a net, with a loss (targets, outputs) and a Keras optimizer."""
+    """Steps over a net, with a loss (targets, outputs, weights) and a Keras optimizer."""
 
-    def __init__(self, net: Net, loss: Callable[[Any, Any], Any], optimizer: Any) -> None:
+    def __init__(self, net: Net, loss: Callable[..., Any], optimizer: Any) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
+        rule = net.spec.optimizer
+        #: what is linear in a gradient may keep it as rows of a table
+        self.sparse = rule.type == "sgd" and not any((rule.clip_value, rule.clip_norm, rule.global_clip_norm))
         self.traced, self.probed, self.full = (tf.function(body, autograph=False) for body in (self.step, self.watch, self.infer))
 
-    def step(self, y: Any, x: Any, *masks: Any) -> Any:
+    def step(self, x: Any, y: Any, *rest: Any) -> Any:
         """Forward, loss, gradients, update; the loss before it."""
-        model = self.net.masked if masks else self.net.native
+        weights, drawn = self.net.arguments(rest)
+        model = self.net.masked if drawn else self.net.native
         variables = model.trainable_variables
         with tf.GradientTape() as tape:
-            loss = self.loss(y, model([x, *masks] if masks else x, training=True))
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+            loss = self.loss(y, model([x, *drawn] if drawn else x, training=True), weights)
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply(gradients if self.sparse else [dense(gradient) for gradient in gradients], variables)
         return loss
 
-    def call(self, arguments: Sequence[Any]) -> Callable[[], Any]:
-        """A step with these arguments, as the op that runs a graph: `tf.function` canonicalises its arguments at every call,
+    def call(self, batch: Sequence[Any]) -> Callable[[], Any]:
+        """A step with this batch, as the op that runs a graph: `tf.function` canonicalises its arguments at every call,
         which takes 140 us, and a concrete function still 50."""
-        graph = self.traced.get_concrete_function(*arguments)
+        graph = self.traced.get_concrete_function(*batch)
         types = [output.dtype for output in graph.outputs]
-        return partial(tf.raw_ops.StatefulPartitionedCall, args=[*arguments, *graph.captured_inputs], Tout=types, f=graph)
+        return partial(tf.raw_ops.StatefulPartitionedCall, args=[*batch, *graph.captured_inputs], Tout=types, f=graph)
 
-    def compile(self, arguments: Sequence[Any]) -> Dict[str, float]:
+    def compile(self, batch: Sequence[Any]) -> Dict[str, float]:
         """Trace, then run once: only that builds the kernels. Moves the state."""
         start = time.perf_counter()
-        call = self.call(arguments)
+        call = self.call(batch)
         traced = time.perf_counter()
         read(call())
         return {"trace": traced - start, "first_run": time.perf_counter() - traced}
@@ -78,19 +84,23 @@ class Engine:
         """After a loop: wait for the device."""
         tf.test.experimental.sync_devices()
 
-    def probe(self, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
-        """Loss, outputs, and the gradients of parameters and inputs, of the probed model."""
-        loss, outputs, gradients = self.probed(y, inputs)
+    def probe(self, *arguments: Any) -> Tuple[Any, Dict[str, Any], Any]:
+        """Loss, outputs, and the gradients of parameters, taps and input, of the probed model."""
+        loss, outputs, gradients = self.probed(*arguments)
         return float(loss), outputs, gradients
 
-    def watch(self, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
+    def watch(self, x: Any, y: Any, weights: Any, drawn: List[Any], taps: List[Any]) -> Tuple[Any, Dict[str, Any], Any]:
         """The graph of `probe`."""
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            outputs = self.net.probed(inputs, training=True)
-            loss = self.loss(y, outputs[self.net.trained[-1].name])
-        sources = [*(variable.value for variable in self.net.probed.trainable_variables), *inputs]
-        return loss, outputs, tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        watched = None if self.net.spec.integer_inputs else x
+        with tf.GradientTape() as tape, keras.StatelessScope():
+            tape.watch([taps] if watched is None else [taps, x])
+            outputs = self.net.probed([x, *drawn, *taps], training=True)
+            loss = self.loss(y, outputs[self.net.trained[-1].name], weights)
+        parameters = [variable.value for variable in self.net.native.trainable_variables]
+        sources = [parameters, taps] if watched is None else [parameters, taps, x]
+        at_parameters, *others = tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        at_taps, at_input = others if others[1:] else (others[0], None)
+        return loss, outputs, ([dense(gradient) for gradient in at_parameters], at_taps, at_input)
 
     def predict(self, x: Any) -> Any:
         """The output in inference mode."""
@@ -99,3 +109,9 @@ class Engine:
     def infer(self, x: Any) -> Any:
         """The graph of `predict`."""
         return self.net.full(x, training=False)
+
+
+def dense(gradient: Any) -> Any:
+    """A gradient that may be rows of a table: where one row stands twice, Keras' rules would square its parts alone
+    (https://github.com/keras-team/keras/pull/18692), and clip them alone."""
+    return tf.convert_to_tensor(gradient)

@@ -13,8 +13,8 @@ from .model import Net
 torch.set_float32_matmul_precision("highest")  # else GPUs may multiply float32 in less
 torch.backends.cudnn.allow_tf32 = False
 
-#: dtype of targets that are classes
-CLASSES = "int64"
+#: dtype of whole numbers
+INTEGERS = "int64"
 #: the loss that a call gave
 read = methodcaller("item")
 
@@ -35,26 +35,27 @@ def versions() -> Dict[str, Any]:
 
 
 class Engine:
-    """Steps over a net, with a loss (targets, outputs) and a Keras optimizer."""
+    """Steps over a net, with a loss (targets, outputs, weights) and a Keras optimizer."""
 
-    def __init__(self, net: Net, loss: Callable[[Any, Any], Any], optimizer: Any) -> None:
+    def __init__(self, net: Net, loss: Callable[..., Any], optimizer: Any) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.parameters = [variable.value for variable in net.native.trainable_variables]
 
-    def step(self, y: Any, x: Any, *masks: Any) -> Any:
+    def step(self, x: Any, y: Any, weights: Any, drawn: List[Any]) -> Any:
         """Forward, loss, gradients, update; the loss before it."""
-        outputs = self.net.masked([x, *masks], training=True) if masks else self.net.native(x, training=True)
-        loss = self.loss(y, outputs)
+        outputs = self.net.masked([x, *drawn], training=True) if drawn else self.net.native(x, training=True)
+        loss = self.loss(y, outputs, weights)
         gradients = torch.autograd.grad(loss, self.parameters)
         with torch.no_grad():
             self.optimizer.apply(gradients)
         return loss
 
-    def call(self, arguments: Sequence[Any]) -> Callable[[], Any]:
-        """A step with these arguments."""
-        return partial(self.step, *arguments)
+    def call(self, batch: Sequence[Any]) -> Callable[[], Any]:
+        """A step with this batch."""
+        x, y, *rest = batch
+        return partial(self.step, x, y, *self.net.arguments(rest))
 
-    def compile(self, arguments: Sequence[Any]) -> Dict[str, float]:
+    def compile(self, batch: Sequence[Any]) -> Dict[str, float]:
         """Nothing to compile."""
         return {}
 
@@ -67,13 +68,16 @@ class Engine:
         """After a loop: wait for the device."""
         self.begin()
 
-    def probe(self, y: Any, inputs: List[Any]) -> Tuple[Any, Dict[str, Any], List[Any]]:
-        """Loss, outputs, and the gradients of parameters and inputs, of the probed model."""
-        inputs = [tensor.requires_grad_() for tensor in inputs]
-        outputs = self.net.probed(inputs, training=True)
-        loss = self.loss(y, outputs[self.net.trained[-1].name])
-        gradients = torch.autograd.grad(loss, [*self.parameters, *inputs], allow_unused=True, materialize_grads=True)
-        return loss.item(), outputs, list(gradients)
+    def probe(self, x: Any, y: Any, weights: Any, drawn: List[Any], taps: List[Any]) -> Tuple[Any, Dict[str, Any], Any]:
+        """Loss, outputs, and the gradients of parameters, taps and input, of the probed model."""
+        watched = [] if self.net.spec.integer_inputs else [x.requires_grad_()]
+        taps = [tap.requires_grad_() for tap in taps]
+        outputs = self.net.probed([x, *drawn, *taps], training=True)
+        loss = self.loss(y, outputs[self.net.trained[-1].name], weights)
+        sources = [*self.parameters, *taps, *watched]
+        gradients = torch.autograd.grad(loss, sources, allow_unused=True, materialize_grads=True)
+        first, last = len(self.parameters), len(self.parameters) + len(taps)
+        return loss.item(), outputs, (gradients[:first], gradients[first:last], gradients[-1] if watched else None)
 
     def predict(self, x: Any) -> Any:
         """The output in inference mode."""

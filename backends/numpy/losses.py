@@ -1,128 +1,196 @@
-"""Losses by hand: value and gradient at once. Outputs z are `(width, rows)`; so is the gradient, which the next call overwrites.
-Formulas: harness.spec.losses."""
+"""Losses: value and gradient at once. Formulas, weights and reductions: harness.spec.losses."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict, Tuple, Type
 
 import numpy
 
+#: below it a vector's square length counts as this, in cosine similarity
+SMALLEST = 1e-12
+
 
 class Loss:
-    """One loss; `__call__(z, y)` gives the mean loss and its gradient at z."""
+    """One loss; `__call__(z, y, w)` gives its value and its gradient at z."""
 
-    def __init__(self, ops: Any, dtype: str) -> None:
-        self.ops, self.dtype = ops, numpy.dtype(dtype)
-        self.shape: Tuple[int, ...] = ()
+    def __init__(self, spec: Any, dtype: str) -> None:
+        self.spec, self.number = spec, numpy.dtype(dtype).type
 
-    def resize(self, shape: Tuple[int, ...]) -> None:
-        """Make buffers for outputs of a shape."""
-        self.shape = shape
-        width, rows = shape
-        self.dz, self.work = numpy.empty(shape, self.dtype), numpy.empty(shape, self.dtype)
-        self.flat = self.dz.reshape(-1)
-        self.top, self.total, self.picked = (numpy.empty(rows, self.dtype) for _ in range(3))
-        self.ones, self.features = numpy.ones(self.dz.size, self.dtype), numpy.ones(width, self.dtype)
-        self.rows, self.count = self.dtype.type(rows), self.dtype.type(self.dz.size)
-        self.row_share, self.twice = numpy.array(1 / self.rows), numpy.array(2 / self.count)
-        self.columns, self.stride, self.index = numpy.arange(rows), numpy.array(rows), numpy.empty(rows, numpy.int64)
+    def __call__(self, z: Any, y: Any, w: Any = None) -> Tuple[Any, Any]:
+        """
+        Args:
+            z: outputs, `(rows, ..., width)`.
+            y: targets, `(rows, ...)` classes or like z.
+            w: sample weights, `(rows, ...)`; None where there are none.
+        """
+        terms, dz = self.terms(z, y)
+        shares = self.shares(z, w)
+        if w is not None:
+            spread = w[..., None] if self.spec.elementwise else w
+            terms = terms * spread
+            dz *= w[..., None]
+        dz /= shares
+        return terms.sum() / shares, dz
 
-    def __call__(self, z: Any, y: Any) -> Tuple[Any, Any]:
-        if z.shape != self.shape:
-            self.resize(z.shape)
-        return self.value(z, y), self.dz
+    def shares(self, z: Any, w: Any) -> Any:
+        """What the sum of the weighted terms is divided by."""
+        width, rows = self.number(z.shape[-1] if self.spec.elementwise else 1), self.number(z.size // z.shape[-1])
+        if self.spec.reduction == "sum":
+            return width
+        return width * (w.sum() if w is not None and self.spec.reduction == "weighted_mean" else rows)
 
-    def value(self, z: Any, y: Any) -> Any:
-        """The mean loss; leaves the gradient in `dz`."""
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """Terms, and the gradient of their sum at z, a new array. Of an elementwise loss the terms are like z, otherwise
+        `(rows, ...)`."""
         raise NotImplementedError
-
-    def mean(self, terms: Any) -> Any:
-        """The mean of all terms, their sum as a contraction, so that its order can be replayed."""
-        return self.ops.dot(terms.reshape(-1), self.ones) / self.count
 
 
 class MeanSquaredError(Loss):
-    """dz = 2 (z - y) / n."""
+    """t = d^2, d = z - y; dt = 2 d."""
 
-    def value(self, z: Any, y: Any) -> Any:
-        ops, dz, flat = self.ops, self.dz, self.flat
-        ops.subtract(z, y, dz)
-        loss = ops.dot(flat, flat) / self.count
-        ops.multiply(dz, self.twice, dz)
-        return loss
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        d = z - y
+        return d * d, d * self.number(2)
 
 
 class MeanAbsoluteError(Loss):
-    """dz = sign(z - y) / n."""
+    """t = |d|; dt = sign(d)."""
 
-    def value(self, z: Any, y: Any) -> Any:
-        ops, dz, work = self.ops, self.dz, self.work
-        ops.subtract(z, y, work)
-        sign = (work > 0).astype(self.dtype) - (work < 0).astype(self.dtype)
-        ops.divide(sign, self.count, dz)
-        return self.mean(numpy.multiply(work, sign, work))
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        d = z - y
+        sign = numpy.sign(d.real).astype(z.dtype)
+        return d * sign, sign
+
+
+class Huber(Loss):
+    """t = d^2 / 2 or delta (|d| - delta / 2); dt = d cut to [-delta, delta]."""
+
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        delta, d = self.number(self.spec.delta), z - y
+        size = d * numpy.sign(d.real).astype(z.dtype)
+        near = size.real <= delta.real
+        terms = numpy.where(near, d * d * self.number(0.5), delta * (size - delta * self.number(0.5)))
+        return terms, numpy.where(near, d, delta * numpy.sign(d.real).astype(z.dtype))
+
+
+class LogCosh(Loss):
+    """t = |d| + log(1 + exp(-2 |d|)) - log(2); dt = tanh(d)."""
+
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        d = z - y
+        size = d * numpy.sign(d.real).astype(z.dtype)
+        return size + numpy.log1p(numpy.exp(size * self.number(-2))) - self.number(math.log(2)), numpy.tanh(d)
 
 
 class BinaryCrossEntropy(Loss):
-    """dz = (sigmoid(z) - y) / n. With e = exp(-|z|): log(1 + exp(-|z|)) = log1p(e), sigmoid(z) = (1 or e) / (1 + e)."""
+    """dt = sigmoid(z) - y. With e = exp(-|z|): log(1 + exp(-|z|)) = log1p(e), sigmoid(z) = (1 or e) / (1 + e)."""
 
-    def value(self, z: Any, y: Any) -> Any:
-        ops, dz, work = self.ops, self.dz, self.work
-        positive = z > 0
-        e = ops.exp(numpy.where(positive, -z, z))
-        ops.subtract(numpy.where(positive, z, 0), ops.multiply(z, y), work)
-        ops.add(work, ops.log1p(e), work)
-        ops.divide(numpy.where(positive, 1, e), ops.add(e, 1), dz)
-        ops.subtract(dz, y, dz)
-        ops.divide(dz, self.count, dz)
-        return self.mean(work)
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        smoothing = self.spec.label_smoothing
+        if smoothing:
+            y = y * self.number(1 - smoothing) + self.number(smoothing / 2)
+        positive, one, zero = z.real > 0, self.number(1), self.number(0)
+        e = numpy.exp(numpy.where(positive, -z, z))
+        terms = numpy.where(positive, z, zero) - z * y + numpy.log1p(e)
+        return terms, numpy.where(positive, one, e) / (one + e) - y
 
 
 class SoftmaxCrossEntropy(Loss):
-    """dz = (softmax(z) - onehot(y)) / rows, for integer y `(rows,)` or one-hot y `(classes, rows)`."""
+    """t = log(sum exp(z)) - sum(y z); dt = softmax(z) - y."""
 
-    def value(self, z: Any, y: Any) -> Any:
-        ops, dz, total, picked, share = self.ops, self.dz, self.total, self.picked, self.row_share
-        ops.subtract(z, z.max(0, self.top), dz)
-        integer = y.ndim == 1
-        if integer:
-            numpy.add(numpy.multiply(y, self.stride, self.index), self.columns, self.index)
-            self.flat.take(self.index, 0, picked, "clip")
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above; the largest z is taken out of the sum first."""
+        rows = z.reshape(-1, z.shape[-1])
+        smoothing = self.number(self.spec.label_smoothing)
+        top = rows.max(-1, keepdims=True)
+        dz = rows - top
+        numpy.exp(dz, dz)
+        total = numpy.add.reduce(dz, -1, keepdims=True)
+        dz /= total
+        level = (numpy.log(total) + top)[:, 0]
+        places = numpy.arange(len(rows))
+        if y.ndim < z.ndim:
+            classes = y.reshape(-1)
+            if self.spec.label_smoothing:
+                share = smoothing / self.number(z.shape[-1])
+                terms = level - rows[places, classes] * (self.number(1) - smoothing) - numpy.add.reduce(rows, -1) * share
+                dz -= share
+                dz[places, classes] -= self.number(1) - smoothing
+            else:
+                terms = level - rows[places, classes]
+                dz[places, classes] -= self.number(1)
         else:
-            ops.dot(self.features, numpy.multiply(dz, y, self.work), picked)
-        ops.dot(self.features, ops.exp(dz, dz), total)
-        ops.multiply(dz, ops.divide(share, total, self.top), dz)
-        if integer:
-            self.flat[self.index] -= share
-        else:
-            ops.subtract(dz, numpy.multiply(y, share, self.work), dz)
-        ops.subtract(ops.log(total, total), picked, picked)
-        return ops.dot(picked, self.ones[: len(picked)]) / self.rows
+            y = y.reshape(rows.shape)
+            if self.spec.label_smoothing:
+                y = y * (self.number(1) - smoothing) + smoothing / self.number(z.shape[-1])
+            terms = level * numpy.add.reduce(y, -1) - numpy.add.reduce(rows * y, -1)
+            dz *= numpy.add.reduce(y, -1, keepdims=True)
+            dz -= y
+        return terms.reshape(z.shape[:-1]), dz.reshape(z.shape)
+
+
+class KLDivergence(Loss):
+    """t = sum y (log(y) - z); dt = -y."""
+
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        one = self.number(1)
+        entropy = y * numpy.log(numpy.where(y.real > 0, y, one))
+        return numpy.add.reduce(entropy - y * z, -1), numpy.negative(y)
+
+
+class CosineSimilarity(Loss):
+    """t = 1 - s, s = sum(z y) / (|z| |y|); dt = -(y / |y| - s z / |z|) / |z|."""
+
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above; below the smallest length, |z| is a constant."""
+        smallest, one = self.number(SMALLEST), self.number(1)
+        square = numpy.add.reduce(z * z, -1, keepdims=True)
+        long_enough = square.real > smallest.real
+        length = numpy.sqrt(numpy.where(long_enough, square, smallest))
+        unit = y / numpy.sqrt(numpy.maximum(numpy.add.reduce(y * y, -1, keepdims=True), smallest))
+        share = numpy.add.reduce(z * unit, -1, keepdims=True) / length
+        dz = (numpy.where(long_enough, share * z / length, self.number(0)) - unit) / length
+        return one - share[..., 0], dz
+
+
+class Poisson(Loss):
+    """t = exp(z) - y z; dt = exp(z) - y."""
+
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        rate = numpy.exp(z)
+        return rate - y * z, rate - y
 
 
 class Hinge(Loss):
-    """dz = -y / n where y z < 1."""
+    """t = max(0, 1 - y z); dt = -y where y z < 1."""
 
-    def value(self, z: Any, y: Any) -> Any:
-        ops, dz, work = self.ops, self.dz, self.work
-        ops.subtract(1, ops.multiply(y, z, work), work)
-        active = work > 0
-        ops.divide(numpy.where(active, -y, 0), self.count, dz)
-        return self.mean(numpy.where(active, work, 0))
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        gap, zero = self.number(1) - y * z, self.number(0)
+        inside = gap.real > 0
+        return numpy.where(inside, gap, zero), numpy.where(inside, -y, zero)
 
 
 class Perceptron(Loss):
-    """dz = -y / n where y z <= 0."""
+    """t = max(0, -y z); dt = -y where y z <= 0."""
 
-    def value(self, z: Any, y: Any) -> Any:
-        ops, dz, work = self.ops, self.dz, self.work
-        ops.multiply(y, z, work)
-        wrong = work <= 0
-        ops.divide(numpy.where(wrong, -y, 0), self.count, dz)
-        return self.mean(numpy.where(wrong, -work, 0))
+    def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
+        """See above."""
+        side, zero = -y * z, self.number(0)
+        wrong = side.real >= 0
+        return numpy.where(wrong, side, zero), numpy.where(wrong, -y, zero)
 
 
 LOSSES: Dict[str, Type[Loss]] = {
-    "mse": MeanSquaredError, "mae": MeanAbsoluteError, "binary_cross_entropy": BinaryCrossEntropy,
-    "softmax_cross_entropy": SoftmaxCrossEntropy, "hinge": Hinge, "perceptron": Perceptron,
+    "mse": MeanSquaredError, "mae": MeanAbsoluteError, "huber": Huber, "log_cosh": LogCosh, "binary_cross_entropy": BinaryCrossEntropy,
+    "softmax_cross_entropy": SoftmaxCrossEntropy, "kl_divergence": KLDivergence, "cosine_similarity": CosineSimilarity,
+    "poisson": Poisson, "hinge": Hinge, "perceptron": Perceptron,
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """PyTorch: a module, autograd and torch.optim; eager, or with forward and loss compiled by torch.compile."""
 
-from .program import FORMS, Program, supports, versions
+from .machine import supports, versions
+from .program import FORMS, Program
 
 REQUIRES = {"torch": "torch"}
 MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}, "compile": {}}

@@ -1,94 +1,91 @@
-"""The model as a module, and the losses: every node a function of one tensor over the module's own parameters.
-
-Functions, because on small nets calling a submodule and looking its parameters up costs as much as computing it: 12 % of a step
-of a 64-128-64-10 net on one core.
-"""
+"""The model: from a staged batch to the loss, to every output, and to predictions."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, Hashable, Sequence, Tuple
 
 import torch
-from torch import nn
-from torch.nn import functional
 
-from harness.spec import Node, ProgramSpec
+from harness.interface import shared
+from harness.spec import INPUT, Node, ProgramSpec
+from harness.spec.layers import Recurrent
+
+from .layers import LAYERS
+from .losses import loss_function
+from .plan import Call, Compiled, Plan
+from .tensors import Function, Tensors
+
+#: what plans call what a batch brings beside the inputs (nodes are called by strings), and the loss
+TARGETS, WEIGHTS, LOSS = ("batch", "targets"), ("batch", "weights"), ("loss",)
 
 
-class Net(nn.Module):
-    """The chain of nodes. `tensors` holds the parameters by canonical name; dense kernels are `(out, in)`, as torch has them."""
+class Net(Tensors):
+    """The graph and its loss. A random node reads what it draws as a second input where the batch brings it, else it is torch's own.
 
-    def __init__(self, spec: ProgramSpec, **placed: Any) -> None:
-        super().__init__()
-        shapes = {parameter.name: parameter.shape[::-1] for parameter in spec.parameters}
-        self.tensors = {name: nn.Parameter(torch.zeros(shape, **placed)) for name, shape in shapes.items()}
-        self.owned = nn.ParameterList(self.tensors.values())
-        self.functions = [self.function(node) for node in spec.nodes]
-        self.dropouts = [node.layer.type == "dropout" for node in spec.nodes]
-        self.trained = self.functions[: spec.loss_node + 1]
+    Attributes:
+        batch: names of what a staged batch holds, in order.
+        calls: of the nodes, random ones reading what they draw.
+        loss: the call behind them.
+    """
 
-    def function(self, node: Node) -> Callable[[Any], Any]:
-        """What a node computes."""
-        layer: Any = node.layer
-        return ACTIVATIONS[layer.activation.type] if layer.type == "activation" else LAYERS[layer.type](self, node)
+    def __init__(self, spec: ProgramSpec, device: Any, dtype: Any, compiled: bool) -> None:
+        super().__init__(spec, device, dtype)
+        self.penalties, self.names = dict(spec.penalties), [node.name for node in spec.nodes]
+        own = [Call(LAYERS[node.layer.type](node, self), node.inputs, node.name) for node in spec.nodes]
+        self.calls = [with_drawn(node) if node.layer.random else call for node, call in zip(spec.nodes, own)]
+        bare: Tuple[Hashable, ...] = (INPUT, TARGETS, WEIGHTS) if spec.weighted else (INPUT, TARGETS)
+        self.batch = (*bare, *(drawn(node) for node in spec.random_nodes))
+        self.loss = Call(self.penalised(loss_function(spec)), (spec.nodes[spec.loss_node].name, *bare[1:]), LOSS)
+        eager = {node.name for node in spec.nodes if isinstance(node.layer, Recurrent)}
 
-    def forward(self, x: Any, *masks: Any) -> Any:
-        """What the loss reads. Without masks, dropout is torch's own."""
-        if masks:
-            return self.outputs(x, masks)[len(self.trained) - 1]
-        for function in self.trained:
-            x = function(x)
-        return x
+        def training(calls: Sequence[Call], given: Sequence[Hashable]) -> Function:
+            trained = [*calls[: spec.loss_node + 1], self.loss]
+            return Compiled(trained, given, [LOSS], eager) if compiled else Plan(trained, given, [LOSS])
 
-    def outputs(self, x: Any, masks: Tuple[Any, ...]) -> List[Any]:
-        """Every node's output, with one mask for each dropout node."""
-        found, left = [], iter(masks)
-        for function, dropout in zip(self.functions, self.dropouts):
-            x = x * next(left) if dropout else function(x)
-            found.append(x)
-        return found
+        self.given = training(self.calls, self.batch)
+        self.drawing = training(own, bare)
+        self.inferring = Plan(own, [INPUT], [own[-1].name])
+
+    def forward(self, *batch: Any) -> Any:
+        """The loss of a staged batch, in training. Without masks and noise, they are torch's own."""
+        return (self.given if len(batch) == len(self.batch) else self.drawing)(*batch)[0]
+
+    def outputs(self, *batch: Any) -> Tuple[Dict[str, Any], Any]:
+        """Every node's output, each a tensor of its own in autograd's graph (a node that changes nothing gives its input back), and
+        the loss."""
+        found: Dict[Hashable, Any] = dict(zip(self.batch, batch))
+        for call in (*self.calls, self.loss):
+            read = [found[name] for name in call.reads]
+            y = call.function(*read)
+            found[call.name] = y.view_as(y) if any(y is other for other in read) else y
+        return {name: found[name] for name in self.names}, found[LOSS]
 
     def infer(self, x: Any) -> Any:
         """The last node's output, in inference mode."""
         self.eval()
         with torch.inference_mode():
-            for function in self.functions:
-                x = function(x)
+            (y,) = self.inferring(x)
         self.train()
-        return x
+        return y
+
+    def penalised(self, loss: Function) -> Function:
+        """A loss with the penalties on parameters added."""
+        if not self.penalties:
+            return loss
+        return lambda *read: loss(*read) + sum(penalty(self.tensors[name], *both) for name, both in self.penalties.items())
 
 
-def dense(net: Net, node: Node) -> Callable[[Any], Any]:
-    """y = x W + b."""
-    weight, bias = net.tensors[f"{node.name}/kernel"], net.tensors.get(f"{node.name}/bias")
-    return lambda x: functional.linear(x, weight, bias)
+def penalty(tensor: Any, l1: float, l2: float) -> Any:
+    """From the factors of the sum of absolute values and of the sum of squares."""
+    lasso = l1 * tensor.abs().sum() if l1 else 0.0
+    return lasso + l2 * tensor.square().sum() if l2 else lasso
 
 
-def flatten(net: Net, node: Node) -> Callable[[Any], Any]:
-    """All axes but the rows made one."""
-    return lambda x: x.flatten(1)
+def drawn(node: Node) -> Hashable:
+    """What plans call what a random node draws."""
+    return ("drawn", node.name)
 
 
-def dropout(net: Net, node: Node) -> Callable[[Any], Any]:
-    """Torch's own; the identity in inference."""
-    layer: Any = node.layer
-    return lambda x: functional.dropout(x, layer.rate, net.training)
-
-
-LAYERS: Dict[str, Callable[[Net, Node], Callable[[Any], Any]]] = {"dense": dense, "flatten": flatten, "dropout": dropout}
-ACTIVATIONS: Dict[str, Callable[[Any], Any]] = {
-    "linear": lambda x: x,
-    "step": lambda x: torch.sign(torch.relu(x)),  # torch.heaviside has no gradient at all, this has the zero one
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "softmax": lambda x: torch.softmax(x, -1),
-}
-LOSSES: Dict[str, Callable[[Any, Any], Any]] = {
-    "mse": functional.mse_loss,
-    "mae": functional.l1_loss,
-    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
-    "softmax_cross_entropy": functional.cross_entropy,
-    "hinge": lambda z, y: torch.relu(1 - y * z).mean(),
-    "perceptron": lambda z, y: torch.clamp(-y * z, min=0).mean(),  # unlike relu's, clamp's gradient at 0 is 1
-}
+def with_drawn(node: Node) -> Call:
+    """A random node that reads what it draws."""
+    return Call(lambda x, draw: shared.randomised(node, x, draw), (*node.inputs, drawn(node)), node.name)

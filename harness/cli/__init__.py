@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "Show saved runs, one or several side by side.",
     "reproduce": "Run the committed tables again: do they still hold?",
     "check": "Check experiments without running them.",
+    "explain": "Explain a layer, loss, ... side by side in all frameworks.",
     "list": "List experiments, runs, arms, layers, data sets ...",
     "doctor": "Say which frameworks work here, and what is missing.",
     "env": "Environments: other versions and other frameworks.",

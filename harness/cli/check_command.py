@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("experiments", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("experiments", type=click.Path(path_type=Path), nargs=-1)
+@click.option("--schema", "as_schema", is_flag=True, help="Print the JSON-Schema of experiment files, for editors.")
 @options.changes
 @options.as_json
 def command(
     experiments: tuple[Path, ...],
+    as_schema: bool,
     sets: tuple[str, ...],
     dtype: str | None,
     device: str | None,
@@ -34,7 +36,15 @@ def command(
     \b
     Example:
       python -m harness check experiments/*.toml
+      python -m harness check --schema > experiment.schema.json
     """
+    if as_schema:
+        from ..spec.reader.schema import schema
+
+        console.document(schema())
+        return
+    if not experiments:
+        raise click.UsageError("name an experiment, e.g. experiments/xor.toml, or ask for the --schema")
     from ..errors import HarnessError
     from ..execution.plan import plan
 
@@ -57,16 +67,36 @@ def command(
 
 
 def layers(found: Plan) -> list[dict[str, Any]]:
-    """Each node with its shape and number of parameters."""
+    """Each node with what it reads, its shape, and how many numbers it learns and keeps."""
+    from ..spec import Activation
+    from ..spec.layers import by
+
     return [
         {
             "layer": node.name,
-            "type": node.layer.type,
-            "output": "x".join(map(str, node.output_shape)),
+            "type": node.layer.activation.type
+            if isinstance(node.layer, Activation) and node.layer.activation
+            else node.layer.type,
+            "reads": ", ".join(node.inputs),
+            "output": by(node.output_shape),
             "parameters": sum(math.prod(parameter.shape) for parameter in node.parameters),
+            "statistics": sum(math.prod(statistic.shape) for statistic in node.statistics),
         }
         for node in found.spec.nodes
     ]
+
+
+def chained(found: Plan) -> bool:
+    """Whether each node reads the one before."""
+    from ..spec import INPUT
+
+    names = [INPUT, *(node.name for node in found.spec.nodes)]
+    return all(node.inputs == (before,) for node, before in zip(found.spec.nodes, names, strict=False))
+
+
+def count(value: int) -> str:
+    """A number of numbers; nothing for none."""
+    return f"{value:,}" if value else ""
 
 
 def as_document(found: Plan) -> dict[str, Any]:
@@ -78,19 +108,26 @@ def as_document(found: Plan) -> dict[str, Any]:
 
 def show(found: Plan) -> None:
     """A checked experiment on the screen."""
+    from ..spec import INPUT
+    from ..spec.layers import by
+
     experiment = found.experiment
     train = experiment.train
     result(f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name)
-    columns: dict[str, console.Format] = {
-        "layer": words,
-        "type": words,
-        "output": words,
-        "parameters": lambda value: f"{value:,}" if value else "",
-    }
-    console.table("", layers(found), columns)
-    total = sum(row["parameters"] for row in layers(found))
+    rows = layers(found)
+    columns: dict[str, console.Format] = {"layer": words, "type": words}
+    if not chained(found):
+        columns["reads"] = words
+        for before, row in zip([INPUT, *(row["layer"] for row in rows)], rows, strict=False):
+            row["reads"] = "" if row["reads"] == before else row["reads"]
+    columns |= {"output": words, "parameters": count}
+    if found.spec.statistics:
+        columns["statistics"] = count
+    console.table("", rows, columns)
+    total, kept = (sum(row[name] for row in rows) for name in ("parameters", "statistics"))
     result(
-        f"{total:,} parameters; {found.rows:,} training rows of {'x'.join(map(str, found.spec.input_shape))}, {found.spec.targets} targets"
+        f"{total:,} parameters{f' and {kept:,} moving statistics' if kept else ''}; {found.rows:,} training rows of "
+        f"{by(found.spec.input_shape)}, {found.spec.targets} targets"
     )
     result(
         f"{train.loss.type}, {train.optimizer.type}; {found.steps:,} steps of {found.batch_size} rows ({found.per_epoch} an epoch)"

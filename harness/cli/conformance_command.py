@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,79 +13,163 @@ from ..errors import ArmFailed
 from . import console, options
 from .console import notice, number, result, words
 
+if TYPE_CHECKING:
+    from ..numeric.known import Conclusion, Known, Row
+    from ..registry import Arm
+
+DTYPES = ("float32", "float64")
+
 
 @click.command("conformance")
 @click.argument("arms", nargs=-1, required=True, metavar="ARM...")
 @options.backends
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@click.option("--case", "cases", multiple=True, metavar="CASE", help="Only this case; repeatable.")
+@click.option("--dtype", "dtypes", type=click.Choice(DTYPES), multiple=True, help="Only this number format; both when not given.")
+@click.option("--case", "cases", multiple=True, metavar="CASE", help='Only this case, or a pattern: "conv2d *"; repeatable.')
+@click.option("--item", "items", multiple=True, metavar="ITEM", help="Only cases about this: conv2d, loss/mse, schedule/*; repeatable.")
+@click.option(
+    "--known", "files_known", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    help="More differences that are known; repeatable. A plug-in's known_differences.toml beside it is read anyway.",
+)  # fmt: skip
+@click.option("--propose", is_flag=True, help="Print entries for what is not recorded yet, to be completed and put in such a file.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the random states and batches.")
 @options.as_json
 @options.quiet
 def command(
-    arms: tuple[str, ...], files: tuple[str, ...], dtype: str, cases: tuple[str, ...], seed: int, as_json: bool, quiet: bool
+    arms: tuple[str, ...],
+    files: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    cases: tuple[str, ...],
+    items: tuple[str, ...],
+    files_known: tuple[Path, ...],
+    propose: bool,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
-    """Try every law that a backend has to obey: small programs that use each layer, activation, loss and optimizer once.
+    """Try every law that a backend has to obey: small programs that use every layer, activation, loss, optimizer, schedule and penalty.
 
-    Each is held against the reference, tensor by tensor, in units of what rounding does ("x ceiling" beyond 4 is wrong). What a backend
-    says that it cannot do is no fault.
+    Each is held against the reference, tensor by tensor: in float64 an error of 1e-12 is wrong, in float32 one of 4 times what rounding
+    alone does ("x ceiling"). What differs or is unsupported has to stand in known_differences.toml with its reason; what stands there
+    and does not differ any more has to be deleted.
 
     \b
     Examples:
       python -m harness conformance torch
+      python -m harness conformance jax tensorflow --item conv2d --item "schedule/*" --dtype float64
       python -m harness conformance my_backend --backend ./my_backend.py --case line
     """
+    from ..numeric.known import read_known
     from ..registry import backend, parse
 
     options.add_backends(files)
     chosen = [parse(name) for name in options.split_arms(arms)]
     for arm in chosen:
         backend(arm)
-    found = {arm.name: tried(arm, dtype, cases, seed, quiet) for arm in chosen}
+    more = [known for path in files_known for known in read_known(path)]
+    with tempfile.TemporaryDirectory(prefix="harness-") as cache:
+        found = {arm.name: tried(arm, dtypes or DTYPES, cases, items, seed, more, Path(cache), quiet) for arm in chosen}
     if as_json:
-        console.document({"schema": "harness.conformance/1", "dtype": dtype, "arms": found})
+        console.document({"schema": "harness.conformance/2", "arms": {name: as_data(item) for name, item in found.items()}})
     else:
-        for name, cases_of in found.items():
-            show(name, dtype, cases_of)
-    failed = any("failed" in item for item in found.values())
-    sys.exit(3 if failed else 1 if any(row.get("broken") for item in found.values() for row in item.values()) else 0)
+        for name, item in found.items():
+            print_entries(name, item) if propose else show(name, item)
+    failed = any(isinstance(item, ArmFailed) for item in found.values())
+    sys.exit(3 if failed else 0 if all(not isinstance(item, ArmFailed) and item.holds for item in found.values()) else 1)
 
 
-def tried(arm: Any, dtype: str, cases: tuple[str, ...], seed: int, quiet: bool) -> dict[str, Any]:
-    """What was found of one arm; under `failed` why it could not be tried."""
+def tried(
+    arm: Arm,
+    dtypes: tuple[str, ...],
+    cases: tuple[str, ...],
+    items: tuple[str, ...],
+    seed: int,
+    more: list[Known],
+    cache: Path,
+    quiet: bool,
+) -> Conclusion | ArmFailed:
+    """What is concluded of one arm, or why it could not be tried."""
+    from ..numeric.known import conclude, known_of
     from ..numeric.laws import try_laws
+    from ..registry import backend
 
+    known, found = [*known_of(backend(arm)), *more], {}
     try:
-        with console.Work(f"{arm.name}: ", quiet or not sys.stderr.isatty()) as work:
-            return dict(try_laws(arm, dtype, cases, seed=seed, progress=work))
+        for dtype in dtypes:
+            with console.Work(f"{arm.name} {dtype}: ", quiet or not sys.stderr.isatty()) as work:
+                found[dtype] = try_laws(arm, dtype, cases, items, seed=seed, cache=cache, progress=work)
     except ArmFailed as problem:
-        return {"failed": {"status": problem.status, "reason": problem.reason}}
+        return problem
+    return conclude(arm, found, known)
 
 
-def show(name: str, dtype: str, found: dict[str, Any]) -> None:
-    """One arm."""
-    if "failed" in found:
-        notice(f"{name}: {found['failed']['status']}: {found['failed']['reason']}")
-        return
-    rows = [
+def as_data(found: Conclusion | ArmFailed) -> dict[str, Any]:
+    """One arm as data."""
+    if isinstance(found, ArmFailed):
+        return {"failed": {"status": found.status, "reason": found.reason}}
+    cases = [
         {
-            "case": case,
-            "state": "unsupported" if "unsupported" in item else "broken" if item["broken"] else "holds",
-            "x_ceiling": item.get("ratio"),
-            "error": item.get("error"),
-            "reason": first_of(item.get("unsupported", [])),
+            "case": row.case, "dtype": row.dtype, "about": list(row.about), "state": row.state,
+            "problems": [problem["text"] for problem in row.problems],
+            "recorded": [{"kind": known.kind, "reason": known.reason, "link": known.link, "place": known.place} for known in row.entries],
+            "ratio": row.ratio, "error": row.error,
         }
-        for case, item in found.items()
-    ]
-    columns = {"case": words, "state": words, "x_ceiling": number(2), "error": number(2), "reason": words}
-    console.table(f"{name}, {dtype}", rows, columns, {"x_ceiling": "x ceiling", "error": "largest error"})
-    for case, item in found.items():
-        for text in item.get("broken", []):
-            result(f"{case}: {text}")
-    count = sum(row["state"] == "holds" for row in rows)
-    result(f"{name}: {count} of {len(rows)} cases hold, {sum(row['state'] == 'unsupported' for row in rows)} are unsupported.")
+        for row in found.rows
+    ]  # fmt: skip
+    return {"holds": found.holds, "cases": cases, "stale": list(found.stale)}
 
 
-def first_of(reasons: list[str]) -> str:
-    """The first of some reasons, and how many more there are."""
-    return reasons[0] + (f" (and {len(reasons) - 1} more)" if reasons[1:] else "") if reasons else ""
+def show(name: str, found: Conclusion | ArmFailed) -> None:
+    """One arm."""
+    if isinstance(found, ArmFailed):
+        notice(f"{name}: {found.status}: {found.reason}")
+        return
+    columns = {"item": words, "cases": number(3), **dict.fromkeys(DTYPES, words), "ratio": number(2), "error": number(2), "note": words}
+    console.table(name, list(lines(found)), columns, {"ratio": "x ceiling", "error": "largest error"})
+    for row in found.rows:
+        for problem in row.problems:
+            result(f"{row.case}: {problem['text']} ({row.dtype})")
+    for text in found.stale:
+        result(text)
+    count = {state: sum(row.state == state for row in found.rows) for state in ("holds", "recorded", "differs")}
+    result(
+        f"{name}: of {len(found.rows)} cases {count['holds']} hold, {count['recorded']} differ as recorded, {count['differs']} differ; "
+        f"{len(found.stale)} records are out of date."
+    )
+
+
+def print_entries(name: str, found: Conclusion | ArmFailed) -> None:
+    """What could be recorded of one arm."""
+    from ..numeric.propose import proposed
+
+    if isinstance(found, ArmFailed):
+        notice(f"{name}: {found.status}: {found.reason}")
+        return
+    for text in proposed(name, found):
+        result(text)
+
+
+def lines(found: Conclusion) -> Any:
+    """One line an item: the worst of its cases in each number format."""
+    rows: dict[str, list[Row]] = {}
+    for row in found.rows:
+        for item in row.about:
+            rows.setdefault(item, []).append(row)
+    for item, mine in rows.items():
+        notes = dict.fromkeys(f"{known.kind}: {known.reason}" for row in mine for known in row.entries)
+        yield {
+            "item": item,
+            "cases": len({row.case for row in mine}),
+            **{dtype: worst([row for row in mine if row.dtype == dtype]) for dtype in DTYPES},
+            "ratio": max((row.ratio for row in mine if row.ratio is not None), default=None),
+            "error": max((row.error for row in mine if row.error is not None and row.dtype == "float64"), default=None),
+            "note": "; ".join(notes),
+        }
+
+
+def worst(rows: list[Row]) -> str:
+    """One word for some cases, and how many of them it is true of where it is not true of all."""
+    for state in ("differs", "recorded", "holds"):
+        count = sum(row.state == state for row in rows)
+        if count:
+            return state if count == len(rows) else f"{state} ({count})"
+    return ""

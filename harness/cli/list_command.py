@@ -101,7 +101,8 @@ def of_family(name: str) -> Callable[[Path], Rows]:
 LISTS: dict[str, Callable[[Path], Rows]] = {
     "experiments": experiments, "runs": runs, "references": references, "arms": arms, "environments": environments,
     "layers": of_family("Layer"), "activations": of_family("ActivationFunction"), "losses": of_family("Loss"),
-    "optimizers": of_family("Optimizer"), "initializers": of_family("Initializer"), "datasets": of_family("Data"),
+    "optimizers": of_family("Optimizer"), "schedules": of_family("Schedule"), "regularizers": of_family("Regularizer"),
+    "initializers": of_family("Initializer"), "datasets": of_family("Data"),
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def backend_command(name: str, folder: Path, force: bool) -> None:
     \b
     Example:
       python -m harness new backend my_backend
-      python -m harness conformance my_backend --backend ./my_backend.py
+      python -m harness conformance my_backend --backend ./my_backend.py --case line
       python -m harness run experiments/line.toml --backend ./my_backend.py --arm numpy,my_backend
     """
     from ..records.store import write_text
@@ -52,5 +52,5 @@ def backend_command(name: str, folder: Path, force: bool) -> None:
     write_text(path, template.read_text(encoding="utf-8").replace("BACKEND", name))
     shown = path.as_posix() if path.is_absolute() else f"./{path.as_posix()}"
     result(f"written {path}; it passes for one layer. Next:")
-    result(f"  python -m harness conformance {name} --backend {shown}")
+    result(f"  python -m harness conformance {name} --backend {shown} --case line")
     result(f"  python -m harness run experiments/line.toml --backend {shown} --arm numpy,{name}")

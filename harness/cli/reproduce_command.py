@@ -172,7 +172,7 @@ def renew(chosen: list[Path], results: Path, timings: bool, quiet: bool) -> None
             found = run(experiment, results=place, timings=timings, progress=progress)
         if found.manifest.get("interrupted"):
             raise HarnessError(f"{folder.name}: interrupted; its reference is as it was")
-        write(folder, found, experiment.read_text(encoding="utf-8"))
+        write(folder, found, experiment)
         result(f"{folder.name}: written")
     write_text(results / "README.md", expected_page(results))
 

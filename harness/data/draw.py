@@ -61,6 +61,11 @@ def permutation(seed: int, purpose: str, count: int, step: int = 0) -> Any:
     return numpy.argsort(bits(seed, purpose, count, step), kind="stable")
 
 
+def noise(seed: int, node: str, shape: Shape, stddev: float, step: int) -> Any:
+    """What a gaussian_noise node adds at a step: float32 `shape`."""
+    return (stddev * ndtri(uniform(seed, f"noise/{node}", shape, step))).astype(numpy.float32)
+
+
 def kept(seed: int, node: str, shape: Shape, rate: float, step: int) -> Any:
     """Which values a dropout node keeps at a step: bool `shape`, each False with probability `rate`."""
     return uniform(seed, f"mask/{node}", shape, step) >= rate
@@ -73,7 +78,7 @@ def weights(seed: int, parameter: Parameter) -> Any:
         UsageError: explicit values have another shape than the parameter.
     """
     start, shape = parameter.initializer, parameter.shape
-    purpose = f"weights/{parameter.name}"
+    purpose, fans = f"weights/{parameter.name}", parameter.fans or (math.prod(shape[:-1]) or 1, shape[-1])
     if isinstance(start, Array):
         values = numpy.array(start.values, numpy.float64)
         if values.shape != shape:
@@ -84,18 +89,18 @@ def weights(seed: int, parameter: Parameter) -> Any:
     elif isinstance(start, RandomNormal):
         drawn = start.mean + start.stddev * normal(seed, purpose, shape)
     elif isinstance(start, (GlorotUniform, HeUniform, LecunUniform)):
-        drawn = math.sqrt(3 * variance(start, shape)) * (2 * uniform(seed, purpose, shape) - 1)
+        drawn = math.sqrt(3 * variance(start, fans)) * (2 * uniform(seed, purpose, shape) - 1)
     elif isinstance(start, (GlorotNormal, HeNormal, LecunNormal)):
-        drawn = math.sqrt(variance(start, shape)) * truncated_normal(seed, purpose, shape)
+        drawn = math.sqrt(variance(start, fans)) * truncated_normal(seed, purpose, shape)
     else:
         drawn = numpy.full(shape, 1.0 if isinstance(start, Ones) else 0.0)
+    drawn[..., slice(*parameter.forget)] += 1
     return drawn.astype(numpy.float32)
 
 
-def variance(start: Initializer, shape: Shape) -> float:
-    """The variance that an initializer by fans aims at."""
-    fan_out = shape[-1]
-    fan_in = math.prod(shape[:-1]) or 1
+def variance(start: Initializer, fans: tuple[int, int]) -> float:
+    """The variance that an initializer by fans aims at, from the inputs and outputs of one unit."""
+    fan_in, fan_out = fans
     if isinstance(start, (GlorotUniform, GlorotNormal)):
         return 2 / (fan_in + fan_out)
     return (2 if isinstance(start, (HeUniform, HeNormal)) else 1) / fan_in

@@ -21,7 +21,10 @@ def data_facts(spec: Data, folder: Path) -> Facts:
             raise TypeError(f"nothing known of {spec.type}")
         from . import files
 
-        facts = files.facts(files.load(spec, folder))
+        facts = files.facts(files.load(spec, folder), spec)
+    if spec.integer_inputs and (facts.integers is None or spec.scale != 1 or spec.standardize):
+        reason = "its values are no whole numbers" if facts.integers is None else "scale and standardize make them values"
+        raise SpecProblem(("data", "integer_inputs"), f"the inputs cannot be whole numbers: {reason}", code="value")
     if spec.shape is not None and math.prod(spec.shape) != facts.features:
         size = math.prod(spec.shape)
         raise SpecProblem(("data", "shape"), f"shape {list(spec.shape)} has {size} values, the data have {facts.features} a row")

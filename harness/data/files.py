@@ -39,15 +39,23 @@ def load(spec: kinds.File, folder: Path) -> Rows:
     """
     path = located(spec, folder)
     try:
-        rows = from_npz(spec, path) if isinstance(spec, kinds.NPZ) else from_table(spec, path)
+        rows = (
+            from_npz(spec, path)
+            if isinstance(spec, kinds.NPZ)
+            else from_text(spec, path)
+            if isinstance(spec, kinds.Text)
+            else from_table(spec, path)
+        )
     except SpecProblem:
         raise
     except (OSError, ValueError, zipfile.BadZipFile, csv.Error) as problem:
         raise SpecProblem(HERE, f'cannot read "{spec.path}": {problem}', code="file") from None
     if not len(rows.inputs):
         raise SpecProblem(HERE, f'"{spec.path}" has no rows', code="file")
-    if not numpy.isfinite(rows.inputs).all() or not numpy.isfinite(rows.targets).all():
+    if not all(numpy.isfinite(array).all() for array in rows if array is not None):
         raise SpecProblem(HERE, f'"{spec.path}" has values that are no finite numbers', FILL, code="file")
+    if rows.weights is not None and (rows.weights < 0).any():
+        raise SpecProblem(("data", "sample_weight"), f'"{spec.path}" has negative sample weights', code="file")
     return rows
 
 
@@ -61,21 +69,26 @@ def from_npz(spec: kinds.NPZ, path: Path) -> Rows:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is no NPZ archive")
     with numpy.load(path, allow_pickle=False) as archive:
-        for key, name in (("inputs", spec.inputs), ("target", spec.target)):
-            if name not in archive:
+        for key, name in (("inputs", spec.inputs), ("target", spec.target), ("sample_weight", spec.sample_weight)):
+            if name is not None and name not in archive:
                 raise lacks(spec, key, f'array "{name}"', list(archive))
         inputs, targets = archive[spec.inputs], archive[spec.target]
+        weights = None if spec.sample_weight is None else archive[spec.sample_weight]
     if inputs.shape[:1] != targets.shape[:1] or not inputs.ndim:
         raise ValueError(f"inputs of shape {inputs.shape} and targets of shape {targets.shape} have not the same rows")
     if inputs.dtype.kind not in "iubf" or targets.dtype.kind not in "iubfU":
         raise ValueError(f"inputs are {inputs.dtype}, targets {targets.dtype}, not numbers")
     count = len(inputs)
+    if weights is not None and (weights.shape != (count,) or weights.dtype.kind not in "iubf"):
+        raise ValueError(f"sample weights of shape {weights.shape} and {weights.dtype} are not one number a row")
+    weights = None if weights is None else weights.astype(numpy.float64)
     flat = inputs.astype(numpy.float64).reshape(count, math.prod(inputs.shape[1:]))
     if targets.dtype.kind == "f":
-        return Rows(flat, targets.astype(numpy.float64).reshape(count, math.prod(targets.shape[1:])))
-    if targets.size != count:
-        raise ValueError(f"targets of shape {targets.shape} are no classes, which are one number a row")
-    return Rows(flat, as_classes(spec, targets.reshape(-1)))
+        return Rows(flat, targets.astype(numpy.float64).reshape(count, math.prod(targets.shape[1:])), weights)
+    if targets.size != count and targets.ndim != 2:
+        raise ValueError(f"targets of shape {targets.shape} are no classes, which are one number a row, or one a step")
+    classes = as_classes(spec, targets.reshape(-1))
+    return Rows(flat, classes if targets.size == count else classes.reshape(targets.shape), weights)
 
 
 def from_table(spec: kinds.File, path: Path) -> Rows:
@@ -84,12 +97,13 @@ def from_table(spec: kinds.File, path: Path) -> Rows:
         raise TypeError(type(spec).__name__)
     names, columns = read_csv(path) if isinstance(spec, kinds.CSV) else read_parquet(path)
     targets = (spec.target,) if isinstance(spec.target, str) else spec.target
-    inputs = spec.inputs or tuple(name for name in names if name not in targets)
+    taken = targets if spec.sample_weight is None else (*targets, spec.sample_weight)
+    inputs = spec.inputs or tuple(name for name in names if name not in taken)
     if spec.task == "classification" and len(targets) > 1:
         raise SpecProblem(("data", "target"), f"a classification has one target, not {len(targets)}", VALUES, code="file")
     if not inputs:
         raise ValueError("it has no column beside the target")
-    for key, wanted in (("target", targets), ("inputs", inputs)):
+    for key, wanted in (("target", targets), ("inputs", inputs), ("sample_weight", taken[len(targets) :])):
         for name in wanted:
             if name not in names:
                 raise lacks(spec, key, f'column "{name}"', names)
@@ -97,9 +111,21 @@ def from_table(spec: kinds.File, path: Path) -> Rows:
     if learned:
         raise SpecProblem(("data", "inputs"), f'the target "{learned[0]}" is among the inputs', "leave it out", code="file")
     chosen = numpy.stack([numeric(columns[names.index(name)], name) for name in inputs], axis=1)
+    weights = None if spec.sample_weight is None else numeric(columns[names.index(spec.sample_weight)], spec.sample_weight)
     if spec.task == "classification":
-        return Rows(chosen, as_classes(spec, columns[names.index(targets[0])]))
-    return Rows(chosen, numpy.stack([numeric(columns[names.index(name)], name) for name in targets], axis=1))
+        return Rows(chosen, as_classes(spec, columns[names.index(targets[0])]), weights)
+    return Rows(chosen, numpy.stack([numeric(columns[names.index(name)], name) for name in targets], axis=1), weights)
+
+
+def from_text(spec: kinds.Text, path: Path) -> Rows:
+    """The letters of a text as numbers, and of each the one behind it."""
+    letters, numbers = numpy.unique(list(path.read_text(encoding="utf-8")), return_inverse=True)
+    step = spec.stride or spec.length
+    starts = range(0, len(numbers) - spec.length, step)
+    if not starts or len(letters) < 2:
+        raise ValueError(f"its {len(numbers)} letters, {len(letters)} different ones, do not make one piece of {spec.length}")
+    pieces = numpy.stack([numbers[start : start + spec.length + 1] for start in starts])
+    return Rows(pieces[:, :-1].astype(numpy.float64), pieces[:, 1:].astype(numpy.int64))
 
 
 def read_csv(path: Path) -> tuple[list[str], list[Any]]:
@@ -174,8 +200,18 @@ def as_classes(spec: kinds.File, labels: Any) -> Any:
     return classes.astype(numpy.int64)
 
 
-def facts(rows: Rows) -> Facts:
-    """What is known of loaded rows."""
-    if rows.targets.ndim == 1:
-        return Facts(len(rows.inputs), rows.inputs.shape[1], int(rows.targets.max()) + 1)
-    return Facts(len(rows.inputs), rows.inputs.shape[1], None, rows.targets.shape[1])
+def facts(rows: Rows, spec: kinds.Data) -> Facts:
+    """What is known of loaded rows.
+
+    Raises:
+        SpecProblem: inputs that have to be whole numbers are not.
+    """
+    count, features = rows.inputs.shape
+    found = Facts(count, features, None, weighted=rows.weights is not None)
+    if spec.integer_inputs:
+        if (rows.inputs != numpy.floor(rows.inputs)).any() or (rows.inputs < 0).any():
+            raise SpecProblem(("data", "integer_inputs"), "the inputs are not all whole numbers from 0 on", code="value")
+        found = found._replace(integers=int(rows.inputs.max()) + 1)
+    if rows.targets.dtype.kind == "i":
+        return found._replace(classes=int(rows.targets.max()) + 1, steps=rows.targets.shape[1:])
+    return found._replace(outputs=rows.targets.shape[1])

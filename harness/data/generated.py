@@ -12,10 +12,17 @@ from .draw import normal, uniform
 
 
 class Rows(NamedTuple):
-    """inputs float64 `(rows, features)`; targets int64 `(rows,)` for classes, float64 `(rows, outputs)` for values."""
+    """Rows as they are loaded.
+
+    Attributes:
+        inputs: float64 `(rows, features)`.
+        targets: int64 `(rows,)` or `(rows, steps)` for classes, float64 `(rows, outputs)` for values.
+        weights: sample weights, float64 `(rows,)`; None where there are none.
+    """
 
     inputs: Any
     targets: Any
+    weights: Any = None
 
 
 def gate(spec: kinds.Gate) -> Rows:
@@ -61,6 +68,15 @@ def line(spec: kinds.Line, seed: int) -> Rows:
     return Rows(x[:, None], y[:, None])
 
 
+def sine(spec: kinds.Sine, seed: int) -> Rows:
+    """sin(w t + p) with noise at the steps of the window, without noise behind it; w between 0.1 and 0.5."""
+    phase = 2 * numpy.pi * uniform(seed, "data/sine/phase", (spec.rows, 1))
+    frequency = 0.1 + 0.4 * uniform(seed, "data/sine/frequency", (spec.rows, 1))
+    wave = numpy.sin(frequency * numpy.arange(spec.length) + phase)
+    behind = numpy.sin(frequency * (spec.length - 1 + spec.ahead) + phase)
+    return Rows(wave + spec.noise * normal(seed, "data/sine/noise", wave.shape), behind)
+
+
 def bundled(spec: Data) -> Rows:
     """One of the data sets that scikit-learn carries."""
     from sklearn import datasets  # takes 0.5 s, so only where it is needed
@@ -76,5 +92,5 @@ def generate(spec: Data, seed: int) -> Rows:
     """The rows of any data set that is no file."""
     if isinstance(spec, kinds.Gate):
         return gate(spec)
-    makers: dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line}
+    makers: dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line, "sine": sine}
     return makers[spec.type](spec, seed) if spec.type in makers else bundled(spec)

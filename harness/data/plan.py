@@ -1,4 +1,4 @@
-"""The order of the rows and the dropout masks of a whole run, drawn by the harness."""
+"""The order of the rows, the dropout masks and the noise of a whole run, drawn by the harness."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy
 
-from ..spec import Dropout, Experiment, ProgramSpec, steps_per_epoch
-from .draw import kept, permutation
+from ..spec import Experiment, ProgramSpec, steps_per_epoch
+from .draw import kept, noise, permutation
 
 
 def batch_order(experiment: Experiment, rows: int, steps: int) -> Any:
@@ -23,12 +23,16 @@ def batch_order(experiment: Experiment, rows: int, steps: int) -> Any:
     return numpy.concatenate(epochs)[:steps].astype(numpy.int32)
 
 
-def mask_bits(spec: ProgramSpec, seed: int, batch_size: int, steps: int) -> dict[str, Any]:
-    """What each dropout node keeps, packed bits: node -> uint8 `(steps, ceil(batch * size / 8))`."""
+def drawn(spec: ProgramSpec, seed: int, batch_size: int, steps: int) -> dict[str, Any]:
+    """What each random node draws in a whole run: of dropout what it keeps, as packed bits, uint8 `(steps, ceil(batch * size / 8))`; noise
+    as it is added, float32 `(steps, batch, *draw_shape)`."""
     found = {}
-    for node in spec.nodes:
-        if isinstance(node.layer, Dropout):
-            shape = (batch_size, *node.output_shape)
-            rows = [numpy.packbits(kept(seed, node.name, shape, node.layer.rate, step)) for step in range(steps)]
-            found[node.name] = numpy.stack(rows)
+    for node in spec.random_nodes:
+        layer: Any = node.layer
+        shape = (batch_size, *node.draw_shape)
+        if layer.random == "noise":
+            each = [noise(seed, node.name, shape, layer.stddev, step) for step in range(steps)]
+        else:
+            each = [numpy.packbits(kept(seed, node.name, shape, layer.rate, step)) for step in range(steps)]
+        found[node.name] = numpy.stack(each)
     return found

@@ -8,30 +8,36 @@ from typing import Any
 
 import numpy
 
-from ..spec import Data, Facts, SpecProblem, input_shape
+from ..spec import Data, Facts, ProgramSpec, SpecProblem
 from ..spec.datasets import File
 from . import files
 from .draw import permutation
 from .facts import kept_back
-from .generated import generate
+from .generated import Rows, generate
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Training and test rows. Inputs float32 `(rows, *shape)`; targets int64 `(rows,)` or float32 `(rows, width)`."""
+    """Training and test rows. Inputs float32 `(rows, *shape)`, or int64 where they are whole numbers; targets int64 `(rows, *steps)` or
+    float32 `(rows, ..., width)`; sample weights of the training rows float32 `(rows, *terms_shape)`, or None."""
 
     train_inputs: Any
     train_targets: Any
     test_inputs: Any
     test_targets: Any
+    train_weights: Any = None
+
+    def arrays(self) -> dict[str, Any]:
+        """All that there are, by name."""
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
-def prepare(spec: Data, encoding: str, seed: int, folder: Path) -> Prepared:
+def prepare(spec: Data, program: ProgramSpec, seed: int, folder: Path) -> Prepared:
     """Load, split, scale, standardise, encode.
 
     Args:
         spec: the data set.
-        encoding: how targets are written (harness.spec.datasets.ENCODINGS).
+        program: says how targets are written (harness.spec.datasets.ENCODINGS), and whether rows are weighted.
         seed: from which the split and generated rows are drawn.
         folder: what a file's path is relative to.
 
@@ -39,16 +45,28 @@ def prepare(spec: Data, encoding: str, seed: int, folder: Path) -> Prepared:
         SpecProblem: a file cannot be read, or its values are too large.
     """
     rows = files.load(spec, folder) if isinstance(spec, File) else generate(spec, seed)
-    facts = files.facts(rows)
+    facts = files.facts(rows, spec)
     test, train = split(spec, facts.rows, seed)
     inputs = standardised(rows.inputs / spec.scale, train) if spec.standardize else rows.inputs / spec.scale
-    values = standardised(rows.targets, train) if spec.standardize_targets and rows.targets.ndim == 2 else rows.targets
+    values = standardised(rows.targets, train) if spec.standardize_targets and facts.classes is None else rows.targets
     with numpy.errstate(over="ignore"):
-        inputs = inputs.astype(numpy.float32).reshape(-1, *input_shape(spec, facts))
-        targets = encoded(values, encoding, facts)
+        inputs = inputs.astype(numpy.int64 if spec.integer_inputs else numpy.float32).reshape(-1, *program.input_shape)
+        targets = inputs if spec.targets == "inputs" else encoded(values, program.targets, facts)
     if not numpy.isfinite(inputs).all() or not numpy.isfinite(targets).all():
         raise SpecProblem(("data",), "the data have values that float32 cannot hold", "scale or standardize them", code="value")
-    return Prepared(inputs[train], targets[train], inputs[test], targets[test])
+    weights = weighted(program, rows, facts)
+    return Prepared(inputs[train], targets[train], inputs[test], targets[test], None if weights is None else weights[train])
+
+
+def weighted(program: ProgramSpec, rows: Rows, facts: Facts) -> Any:
+    """Sample weights float32 `(rows, *terms_shape)`: those of the rows, times those of their classes; None where there are none."""
+    if not program.weighted:
+        return None
+    weights = numpy.ones((facts.rows, *program.terms_shape))
+    if rows.weights is not None:
+        weights *= rows.weights.reshape(-1, *(1 for _ in program.terms_shape))
+    of_classes = getattr(program.loss, "class_weights", None)
+    return (weights if of_classes is None else weights * numpy.array(of_classes)[rows.targets]).astype(numpy.float32)
 
 
 def split(spec: Data, rows: int, seed: int) -> tuple[Any, Any]:
@@ -71,7 +89,7 @@ def encoded(targets: Any, encoding: str, facts: Facts) -> Any:
     if encoding in ("integer", "value"):
         return targets.astype(numpy.int64 if encoding == "integer" else numpy.float32)
     if encoding == "binary" or (encoding == "sign" and facts.classes == 2):
-        hot = targets.reshape(-1, 1)
+        hot = targets[..., None]
     else:
         hot = numpy.eye(facts.classes or 0)[targets]
     return (2 * hot - 1 if encoding == "sign" else hot).astype(numpy.float32)

@@ -161,7 +161,7 @@ class Work:
 
     def compare_arms(self) -> None:
         """The numeric lane: as many workers at a time as there are cores; the reference first, since all wait for it."""
-        forms = relevant_forms(self.plan.spec.optimizer, {})
+        forms = relevant_forms(self.plan.spec, {})
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads, self.stopping():
             jobs: list[Future[None]] = [threads.submit(self.reference, forms)]
             # what starts in no time goes last: it would only wait for the reference

@@ -4,15 +4,48 @@ from . import shared
 from .checks import ContractBroken, check_outputs, check_probe, check_state, check_trace
 from .contract import Adapter, Program, missing
 from .files import fingerprint, flat_state, float32_state, load_arrays, nested_state, save_arrays, state_fingerprint
+from .positions import rotations, sinusoids
 from .rounding import LIMIT, Floor, error, errors, floors, norm, verdict
-from .rules import updated
-from .shared import masked, missing_device, numpy_batches, unsupported
+from .rules import clipped, updated
+from .shared import OPTIONS, masked, missing_device, numpy_batches, unsupported
 from .values import Arrays, Batch, Probe, State, Trace
 
 __all__ = [
-    "LIMIT", "Adapter", "Arrays", "Batch", "ContractBroken", "Floor", "Probe", "Program", "State", "Trace",
-    "check_outputs", "check_probe", "check_state", "check_trace",
-    "error", "errors", "fingerprint", "flat_state", "float32_state", "floors",
-    "load_arrays", "masked", "missing", "missing_device", "nested_state", "norm", "numpy_batches", "save_arrays", "shared",
-    "state_fingerprint", "unsupported", "updated", "verdict",
+    "LIMIT",
+    "OPTIONS",
+    "Adapter",
+    "Arrays",
+    "Batch",
+    "ContractBroken",
+    "Floor",
+    "Probe",
+    "Program",
+    "State",
+    "Trace",
+    "check_outputs",
+    "check_probe",
+    "check_state",
+    "check_trace",
+    "clipped",
+    "error",
+    "errors",
+    "fingerprint",
+    "flat_state",
+    "float32_state",
+    "floors",
+    "load_arrays",
+    "masked",
+    "missing",
+    "missing_device",
+    "nested_state",
+    "norm",
+    "numpy_batches",
+    "rotations",
+    "save_arrays",
+    "shared",
+    "sinusoids",
+    "state_fingerprint",
+    "unsupported",
+    "updated",
+    "verdict",
 ]  # fmt: skip

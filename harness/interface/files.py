@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Tuple
 
@@ -13,8 +14,8 @@ from .values import Arrays, State
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write named arrays; the file is complete or not there."""
-    beside = path.with_name(path.name + ".part")
+    """Write named arrays; the file is complete or not there, whoever else writes it at the same time."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     with open(beside, "wb") as file:
         numpy.savez(file, **arrays)
     os.replace(beside, path)
@@ -27,10 +28,11 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def flat_state(state: State) -> Arrays:
-    """A state as named arrays: `parameters/dense_1/kernel`, `slots/velocity/dense_1/kernel`, `step`."""
+    """A state as named arrays: `parameters/dense_1/kernel`, `slots/velocity/dense_1/kernel`, `statistics/...`, `step`."""
     found = {f"parameters/{name}": array for name, array in state.parameters.items()}
     for slot, arrays in state.slots.items():
         found.update({f"slots/{slot}/{name}": array for name, array in arrays.items()})
+    found.update({f"statistics/{name}": array for name, array in state.statistics.items()})
     return {**found, "step": numpy.int64(state.step)}
 
 
@@ -41,6 +43,8 @@ def nested_state(arrays: Arrays) -> State:
         group, _, rest = name.partition("/")
         if group == "parameters":
             state.parameters[rest] = array
+        elif group == "statistics":
+            state.statistics[rest] = array
         elif group == "slots":
             slot, _, parameter = rest.partition("/")
             state.slots.setdefault(slot, {})[parameter] = array
@@ -53,7 +57,8 @@ def float32_state(state: State) -> State:
     def single(arrays: Arrays) -> Arrays:
         return {name: numpy.asarray(array, numpy.float32) for name, array in arrays.items()}
 
-    return State(single(state.parameters), {slot: single(arrays) for slot, arrays in state.slots.items()}, state.step)
+    slots = {slot: single(arrays) for slot, arrays in state.slots.items()}
+    return State(single(state.parameters), slots, state.step, single(state.statistics))
 
 
 def fingerprint(arrays: Iterable[Tuple[str, Any]]) -> str:

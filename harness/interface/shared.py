@@ -8,14 +8,26 @@ from typing import Any, Callable, Container, Dict, Iterable, List, Mapping, Opti
 
 import numpy
 
-from ..spec import Activation, Dropout, Node, ProgramSpec
+from ..spec import INPUT, Activation, Node, ProgramSpec
 from .values import Batch, Trace
+
+#: what a program may ask for beside layers, activations, losses and optimizers
+OPTIONS = (
+    "schedules", "weight decay", "clipping", "gradient accumulation", "sample weights", "penalties", "reductions", "label smoothing",
+    "branches", "dense layers over several axes",
+)  # fmt: skip
 
 
 def unsupported(
-    spec: ProgramSpec, *, layers: Container[str], activations: Container[str], losses: Container[str], optimizers: Container[str]
+    spec: ProgramSpec,
+    *,
+    layers: Container[str],
+    activations: Container[str],
+    losses: Container[str],
+    optimizers: Container[str],
+    options: Container[str] = (),
 ) -> List[str]:
-    """One reason for each part of a program that is in none of an adapter's tables (all by `type`)."""
+    """One reason for each part of a program that is in none of an adapter's tables: types, and those of OPTIONS that it translates."""
     reasons = []
     for node in spec.nodes:
         if isinstance(node.layer, Activation) and node.layer.activation:
@@ -27,7 +39,27 @@ def unsupported(
         reasons.append(f"no translation of the loss {spec.loss.type!r}")
     if spec.optimizer.type not in optimizers:
         reasons.append(f"no translation of the optimizer {spec.optimizer.type!r}")
+    reasons += [f"no translation of {option}" for option in used(spec) if option not in options]
     return list(dict.fromkeys(reasons))
+
+
+def used(spec: ProgramSpec) -> List[str]:
+    """The OPTIONS that a program asks for."""
+    optimizer, loss = spec.optimizer, spec.loss
+    read = [name for node in spec.nodes for name in node.inputs]
+    asked = {
+        "schedules": optimizer.schedule is not None,
+        "weight decay": bool(optimizer.weight_decay) and optimizer.type not in ("adamw", "lamb"),
+        "clipping": any(limit is not None for limit in (optimizer.clip_value, optimizer.clip_norm, optimizer.global_clip_norm)),
+        "gradient accumulation": optimizer.gradient_accumulation_steps > 1,
+        "sample weights": spec.weighted,
+        "penalties": bool(spec.penalties),
+        "reductions": loss.reduction != "mean",
+        "label smoothing": bool(getattr(loss, "label_smoothing", 0.0)),
+        "branches": len(set(read)) < len(read) or any(len(node.inputs) > 1 for node in spec.nodes),
+        "dense layers over several axes": any(node.layer.type == "dense" and len(node.input_shape) > 1 for node in spec.nodes),
+    }
+    return [option for option in OPTIONS if asked[option]]
 
 
 def missing_device(device: str, found: bool, framework: str) -> List[str]:
@@ -36,95 +68,113 @@ def missing_device(device: str, found: bool, framework: str) -> List[str]:
 
 
 def numpy_batches(batches: Sequence[Batch], dtype: str) -> List[Batch]:
-    """Batches with every float array as a contiguous copy in `dtype`, integer targets as int64."""
+    """Batches with every float array as a contiguous copy in `dtype`, integers as int64."""
 
     def number(array: Any) -> Any:
-        return numpy.array(array, dtype=dtype)
-
-    def target(array: Any) -> Any:
-        return numpy.array(array, dtype=numpy.int64) if numpy.asarray(array).dtype.kind in "iu" else number(array)
+        kind = numpy.asarray(array).dtype.kind
+        return numpy.array(array, dtype=numpy.int64 if kind in "iu" else dtype, order="C")
 
     return [
         Batch(
             number(b.inputs),
-            target(b.targets),
+            number(b.targets),
             None if b.masks is None else {name: number(mask) for name, mask in b.masks.items()},
+            None if b.weights is None else number(b.weights),
         )
         for b in batches
     ]
 
 
 def masked(spec: ProgramSpec, masks: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
-    """The masks of a program's dropout nodes, in order.
+    """What a program's random nodes draw (masks of dropout, noise), in order.
 
     Raises:
-        KeyError: a dropout node has no mask.
+        KeyError: a random node has nothing.
     """
-    names = [node.name for node in spec.nodes if isinstance(node.layer, Dropout)]
+    names = [node.name for node in spec.random_nodes]
     if names and masks is None:
         raise KeyError(f"no masks given for {', '.join(names)}")
     return {name: (masks or {})[name] for name in names}
+
+
+def randomised(node: Node, x: Any, drawn: Any) -> Any:
+    """What a random node makes of its input and of what was drawn."""
+    return x * drawn if node.layer.random == "mask" else x + drawn
 
 
 def forward(
     nodes: Sequence[Node],
     x: Any,
     masks: Optional[Iterable[Any]],
-    layers: Mapping[str, Callable[[Node, Any], Any]],
+    layers: Mapping[str, Callable[..., Any]],
     activations: Mapping[str, Callable[[Any], Any]],
     taps: Optional[Sequence[Any]] = None,
 ) -> List[Any]:
     """Every node's output, whatever the framework.
 
     Args:
-        nodes: the chain.
+        nodes: the graph.
         x: native inputs, `(rows, *input_shape)`.
-        masks: native masks of the dropout nodes, in order; None where `layers["dropout"]` is to draw its own.
-        layers: type -> function of a node and its input.
+        masks: native masks and noise of the random nodes, in order; None where `layers["dropout"]` and the like are to draw their own.
+        layers: type -> function of a node and its inputs.
         activations: type -> function.
         taps: zeros to add to the outputs, for frameworks that differentiate by what a function is given.
     """
-    found: List[Any] = []
+    found: Dict[str, Any] = {INPUT: x}
     left = None if masks is None else iter(masks)
-    for node in nodes:
+    for index, node in enumerate(nodes):
         layer: Any = node.layer
+        inputs = [found[name] for name in node.inputs]
         if layer.type == "activation":
-            x = activations[layer.activation.type](x)
-        elif layer.type == "dropout" and left is not None:
-            x = x * next(left)
+            y = activations[layer.activation.type](*inputs)
+        elif layer.random and left is not None:
+            y = randomised(node, inputs[0], next(left))
         else:
-            x = layers[layer.type](node, x)
-        x = x if taps is None else x + taps[len(found)]
-        found.append(x)
-    return found
+            y = layers[layer.type](node, *inputs)
+        found[node.name] = y if taps is None else y + taps[index]
+    return [found[node.name] for node in nodes]
+
+
+def arrays_of(spec: ProgramSpec, batch: Batch) -> List[Any]:
+    """`inputs, targets`, then sample weights where the program has them, then what the random nodes draw, where the batch brings it."""
+    weights = [batch.weights] if spec.weighted else []
+    return [batch.inputs, batch.targets, *weights, *([] if batch.masks is None else masked(spec, batch.masks).values())]
 
 
 def stage(spec: ProgramSpec, batches: Sequence[Batch], dtype: str, native: Callable[[Any], Any]) -> List[Tuple[Any, ...]]:
-    """`(inputs, targets, *masks)` of each batch, every array made native; without masks where a batch has none."""
-    return [
-        tuple(map(native, (b.inputs, b.targets, *(() if b.masks is None else masked(spec, b.masks).values()))))
-        for b in numpy_batches(batches, dtype)
-    ]
+    """`arrays_of` each batch, every array made native."""
+    return [tuple(map(native, arrays_of(spec, batch))) for batch in numpy_batches(batches, dtype)]
 
 
 def unstage(spec: ProgramSpec, staged: Sequence[Tuple[Any, ...]], dtype: str, plain: Callable[[Any], Any]) -> List[Batch]:
     """What `stage` made, with every array made numpy's again; integers of any size become int64."""
-    names = [node.name for node in spec.nodes if isinstance(node.layer, Dropout)]
-    found = [[plain(array) for array in batch] for batch in staged]
-    return numpy_batches([Batch(x, y, dict(zip(names, masks)) if masks or not names else None) for x, y, *masks in found], dtype)
+    names = [node.name for node in spec.random_nodes]
+    found = []
+    for batch in staged:
+        x, y, *rest = [plain(array) for array in batch]
+        weights = rest.pop(0) if spec.weighted else None
+        found.append(Batch(x, y, dict(zip(names, rest)) if rest or not names else None, weights))
+    return numpy_batches(found, dtype)
 
 
 def drawn(spec: ProgramSpec, rows: int, dtype: str, random: Any) -> List[Any]:
-    """Scaled masks of a numpy generator's, one for each dropout node: the dropout of frameworks that have none."""
-    nodes = [node for node in spec.nodes if isinstance(node.layer, Dropout)]
-    kept = [random.random((rows, *node.output_shape)) >= getattr(node.layer, "rate", 0.0) for node in nodes]
-    return [mask * numpy.asarray(getattr(node.layer, "scale", 1.0), dtype) for mask, node in zip(kept, nodes)]
+    """Masks and noise of a numpy generator's, one for each random node: the dropout of frameworks that have none."""
+    return [draw(node, rows, dtype, random) for node in spec.random_nodes]
+
+
+def draw(node: Node, rows: int, dtype: str, random: Any) -> Any:
+    """What one random node draws, `(rows, *draw_shape)`."""
+    layer: Any = node.layer
+    shape = (rows, *node.draw_shape)
+    if layer.random == "noise":
+        return random.standard_normal(shape).astype(dtype) * numpy.asarray(layer.stddev, dtype)
+    return (random.random(shape) >= layer.rate) * numpy.asarray(layer.scale, dtype)
 
 
 def loop(
     step: Callable[..., Any], staged: Sequence[Tuple[Any, ...]], steps: int, read_every: int, read: Callable[[Any], float] = float
 ) -> Trace:
-    """Call `step(inputs, targets, *masks)` over the batches in turn, and read its loss now and then.
+    """Call `step(*arrays)` (see `arrays_of`) over the batches in turn, and read its loss now and then.
 
     Args:
         step: one training step; returns its loss, as the framework has it.

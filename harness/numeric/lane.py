@@ -18,6 +18,8 @@ from .agreement import compare, conclusion
 from .trajectory import Trajectory
 
 REFERENCE = Arm("numpy")
+#: replicas with sequential sums: PyTorch sums a channel's 4096 numbers so one after the other, XLA most of what it sums
+SEQUENTIAL = 6
 Progress = Callable[[str, dict[str, Any]], None]
 
 
@@ -125,10 +127,9 @@ class Lane:
         return found
 
     def measure_floor(self, worker: Worker, found: Reference, spec: ProgramSpec) -> None:
-        """Replicas of the reference in the arms' number format, each with roundings of its own, a quarter of them with sequential
-        sums."""
+        """Replicas of the reference in the arms' number format, each with roundings of its own, and some more with sequential sums."""
         count = self.trajectory.replicas
-        modes = [f"replica-{number}" for number in range(count)] + [f"sequential-{number}" for number in range(count // 4)]
+        modes = [f"replica-{number}" for number in range(count)] + [f"sequential-{number}" for number in range(SEQUENTIAL)]
         measured: dict[int, list[dict[str, float]]] = {step: [] for step in found.steps}
         folder = found.folder / "replica"
         folder.mkdir()
@@ -152,7 +153,7 @@ class Lane:
         with self.crew.worker(arm) as worker:
             build = Build(self.spec, self.dtype, self.crew.device, arm.mode)
             outcome = self.free_pass(worker, arm, arm.name, build, folder, ())
-            forms = relevant_forms(self.spec.optimizer, outcome.facts["forms"])
+            forms = relevant_forms(self.spec, outcome.facts["forms"])
             reference = self.reference(forms)
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))

@@ -39,8 +39,14 @@ def trajectory(spec: ProgramSpec, total: int, wanted: Sequence[int] | None, batc
     note = "" if len(kept) == len(chosen) else (
         f"{len(kept)} of {len(chosen)} forced steps: one takes {size >> 20} MiB, all may take {BUDGET >> 20}"
     )  # fmt: skip
+    return Trajectory(tuple(kept), replicas(spec, batch_size), note)
+
+
+def replicas(spec: ProgramSpec, batch_size: int) -> int:
+    """How many replicas measure the floor: fewer where a step moves many numbers. Four still hold: the ceiling is their largest."""
     numbers = sum(math.prod(parameter.shape) for parameter in spec.parameters)
-    return Trajectory(tuple(kept), 16 if numbers < 100_000 else 8 if numbers < 1_000_000 else 4, note)
+    values = sum(math.prod(node.output_shape) for node in spec.nodes) * batch_size
+    return 16 if numbers + values < 100_000 else 8 if numbers + values < 500_000 else 4
 
 
 def spread(total: int) -> list[int]:

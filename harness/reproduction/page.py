@@ -71,7 +71,7 @@ def rows(reference: Reference) -> list[str]:
                 [arm, "", facts["status"] + (f": {facts['reason']}" if facts["reason"] else ""), *[""] * (len(heads) - 3)]
             )
             continue
-        form = ", ".join(f"{name}={value}" for name, value in (facts["forms"] or {}).items())
+        form = ", ".join(f"{name}={value}" for name, value in sorted((facts["forms"] or {}).items()))
         own = f"reference[{form}]" if form else "reference"
         times = [
             f"{value:.2f}" if value == value else ""

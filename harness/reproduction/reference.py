@@ -1,6 +1,6 @@
 """A committed reference: `results/reference/<name>/`, small and friendly to git.
 
-experiment.toml   the experiment as it was run
+experiment.toml   the experiment as it was run, and the file that its data come from, where that lies beside it
 losses.csv metrics.csv tensors.csv timings.csv
 manifest.json     versions, machine, fingerprints, and the checksum of every file above
 """
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +64,7 @@ def read(folder: Path) -> Reference:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if manifest.get("schema") != SCHEMA:
             raise ValueError(f"schema {manifest.get('schema')!r}, not {SCHEMA!r}")
-        edited = [name for name in FILES if checksum(folder / name) != manifest["files"].get(name)]
+        edited = [name for name in {*FILES, *manifest["files"]} if checksum(folder / name) != manifest["files"].get(name)]
         return Reference(folder, manifest, cells.read(folder), edited)
     except (OSError, ValueError, KeyError) as problem:
         raise UsageError(f"cannot read the reference {folder}: {problem}") from None
@@ -72,8 +75,14 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
-def write(folder: Path, run: Run, text: str) -> None:
-    """Commit a run as a reference.
+def data_file(text: str) -> list[str]:
+    """The file that an experiment's data come from, where it lies beside it or below."""
+    path = str(tomllib.loads(text).get("data", {}).get("path", ""))
+    return [path] if path and not Path(path).is_absolute() and ".." not in Path(path).parts else []
+
+
+def write(folder: Path, run: Run, experiment: Path) -> None:
+    """Commit a run of an experiment as a reference.
 
     Raises:
         HarnessError: the run is not fit to be one: an arm failed or differs.
@@ -83,12 +92,16 @@ def write(folder: Path, run: Run, text: str) -> None:
     if bad:
         raise HarnessError(f"{folder.name}: not fit to be a reference: {', '.join(bad)}")
     folder.mkdir(parents=True, exist_ok=True)
+    text = experiment.read_text(encoding="utf-8")
     write_text(folder / "experiment.toml", text)
+    for name in data_file(text):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(experiment.parent / name, folder / name)
     cells.write(folder, cells.committed(run))
-    write_json(folder / "manifest.json", manifest(folder, run))
+    write_json(folder / "manifest.json", manifest(folder, run, [*FILES, *data_file(text)]))
 
 
-def manifest(folder: Path, run: Run) -> dict[str, Any]:
+def manifest(folder: Path, run: Run, files: Sequence[str]) -> dict[str, Any]:
     """What else has to be known of a reference."""
     facts = run.manifest
     copied = (
@@ -112,7 +125,7 @@ def manifest(folder: Path, run: Run) -> dict[str, Any]:
         "machine": {name: facts["environment"].get(name) for name in machine},
         "fingerprints": fingerprints(run),
         "arms": {record.arm: arm_facts(record) for record in run.arms},
-        "files": {name: checksum(folder / name) for name in FILES},
+        "files": {name: checksum(folder / name) for name in files},
     }
 
 

@@ -7,16 +7,20 @@ uses to read files.
 from .codec import decode, encode
 from .datasets import Data, Facts, input_shape, known_facts
 from .experiment import Compare, Experiment, Model, Train
-from .fields import Shape, Spec, about, family, float32
+from .fields import Call, Shape, Spec, about, family, float32
+from .graph import INPUT, Node, Parameter, SpecProblem, Statistic, is_step, wired
 from .initializers import Initializer
 from .layers import Activation, ActivationFunction, Dense, Dropout, Flatten, Layer
 from .losses import Loss
-from .optimizers import FORMS, SGD, Adam, AdamW, Optimizer, RMSprop, active_slots, relevant_forms
-from .program import Node, Parameter, ProgramSpec, SpecProblem, program, steps_per_epoch, target_width, total_steps
+from .optimizers import FORMS, SGD, Adam, AdamW, Optimizer, RMSprop, active_slots, first_slot, relevant_forms
+from .program import ProgramSpec, program, steps_per_epoch, total_steps
+from .regularizers import Regularizer
+from .schedules import Schedule
 
 __all__ = [
-    "FORMS", "SGD", "Activation", "ActivationFunction", "Adam", "AdamW", "Compare", "Data", "Dense", "Dropout", "Experiment",
-    "Facts", "Flatten", "Initializer", "Layer", "Loss", "Model", "Node", "Optimizer", "Parameter", "ProgramSpec", "RMSprop",
-    "Shape", "Spec", "SpecProblem", "Train", "about", "active_slots", "decode", "encode", "family", "float32", "input_shape",
-    "known_facts", "program", "relevant_forms", "steps_per_epoch", "target_width", "total_steps",
+    "FORMS", "INPUT", "SGD", "Activation", "ActivationFunction", "Adam", "AdamW", "Call", "Compare", "Data", "Dense", "Dropout",
+    "Experiment", "Facts", "Flatten", "Initializer", "Layer", "Loss", "Model", "Node", "Optimizer", "Parameter", "ProgramSpec", "RMSprop",
+    "Regularizer", "Schedule", "Shape", "Spec", "SpecProblem", "Statistic", "Train", "about", "active_slots", "decode", "encode", "family",
+    "first_slot", "float32", "input_shape", "is_step", "known_facts", "program", "relevant_forms", "steps_per_epoch", "total_steps",
+    "wired",
 ]  # fmt: skip

@@ -10,18 +10,21 @@ from typing import Any, Dict, Mapping
 from .datasets import Data
 from .experiment import Compare, Experiment, Model, Train
 from .fields import family
+from .graph import Node
 from .initializers import Initializer
 from .layers import ActivationFunction, Layer
 from .losses import Loss
 from .optimizers import Optimizer
-from .program import Node, ProgramSpec
+from .program import ProgramSpec
+from .regularizers import Regularizer
+from .schedules import Schedule
 
 
 @lru_cache(maxsize=None)
 def classes() -> Dict[str, Any]:
     """Every class that can stand in a file, by name."""
     plain = (Experiment, Model, Train, Compare, Node, ProgramSpec)
-    families = (Data, Initializer, ActivationFunction, Layer, Loss, Optimizer)
+    families = (Data, Initializer, ActivationFunction, Layer, Loss, Optimizer, Regularizer, Schedule)
     found: Dict[str, Any] = {cls.__name__: cls for cls in plain}
     for base in families:
         found.update({cls.__name__: cls for cls in family(base).values()})

@@ -13,13 +13,27 @@ ENCODINGS = ("integer", "one_hot", "binary", "sign", "value")
 
 
 class Facts(NamedTuple):
-    """What is known of a data set before it is loaded."""
+    """What is known of a data set before it is loaded.
+
+    Attributes:
+        rows: how many.
+        features: numbers of one input.
+        classes: of the targets; None for a regression.
+        outputs: number of target values a row (or a step) has, for a regression.
+        steps: axes of one target before its classes or values: `(T,)` where each of T steps has one.
+        integers: where inputs are whole numbers for an embedding, one more than the largest.
+        weighted: whether rows bring sample weights.
+        shape: natural shape of one input, where it is no vector.
+    """
 
     rows: int
     features: int
     classes: Optional[int]
-    #: number of target values a row has, for regression
     outputs: int = 1
+    steps: Shape = ()
+    integers: Optional[int] = None
+    weighted: bool = False
+    shape: Shape = ()
 
 
 @dataclass(frozen=True)
@@ -32,9 +46,9 @@ class Data(Spec):
     targets: Optional[str] = field(
         default=None,
         metadata=about(
-            "how targets are written: integer (classes), one_hot, binary (0 and 1), sign (-1 and 1), value; "
-            "the loss's own when not given",
-            choices=ENCODINGS,
+            "how targets are written: integer (classes), one_hot, binary (0 and 1), sign (-1 and 1), value; inputs: the inputs "
+            "themselves (an autoencoder); the loss's own when not given",
+            choices=(*ENCODINGS, "inputs"),
         ),
     )
     test_fraction: float = field(
@@ -48,6 +62,12 @@ class Data(Spec):
         default=False, metadata=about("inputs to mean 0 and deviation 1 of the training rows", also={"normalize": "other tools"})
     )
     standardize_targets: bool = field(default=False, metadata=about("the same for the targets of a regression"))
+    integer_inputs: bool = field(
+        default=False,
+        metadata=about(
+            "inputs are whole numbers from 0 on, for an embedding; they are not scaled", also={"tokens": "other tools"}
+        ),
+    )
 
     #: static facts of bundled data sets
     facts: ClassVar[Optional[Facts]] = None
@@ -126,6 +146,16 @@ class Line(Generated):
 
 
 @dataclass(frozen=True)
+class Sine(Generated):
+    """Windows of sine waves of random phase and frequency, `(length, 1)`; the target is the value `ahead` steps behind the window."""
+
+    length: int = field(default=32, metadata=about("steps of a window", gt=1))
+    ahead: int = field(default=1, metadata=about("how far ahead the target lies", gt=0))
+    type = "sine"
+    also = {"sine_wave": "other tools"}
+
+
+@dataclass(frozen=True)
 class Iris(Data):
     """Iris flowers: 150 rows, 4 measures, 3 species (Fisher 1936)."""
 
@@ -162,7 +192,7 @@ class Digits(Data):
     """Hand-written digits: 1797 images of 8x8 grey values from 0 to 16, 10 classes."""
 
     type = "digits"
-    facts = Facts(1797, 64, 10)
+    facts = Facts(1797, 64, 10, integers=17)
 
 
 @dataclass(frozen=True)
@@ -183,6 +213,9 @@ class Table(File):
     inputs: Optional[Tuple[str, ...]] = field(
         default=None,
         metadata=about("the columns to learn from; all but the target when not given", also={"features": "other tools"}),
+    )
+    sample_weight: Optional[str] = field(
+        default=None, metadata=about("the column of sample weights", min_length=1, also={"weights": "other tools"})
     )
     task: str = field(
         default="classification",
@@ -206,11 +239,28 @@ class Parquet(Table):
 
 @dataclass(frozen=True)
 class NPZ(File):
-    """A NumPy archive with two arrays, rows first. Integer targets are classes, others are values."""
+    """A NumPy archive with two arrays, rows first. Integer targets are classes, one a row or one a step; others are values."""
 
     inputs: str = field(default="x", metadata=about("name of the array of inputs"))
     target: str = field(default="y", metadata=about("name of the array of targets"))
+    sample_weight: Optional[str] = field(
+        default=None, metadata=about("name of the array of sample weights", min_length=1, also={"weights": "other tools"})
+    )
     type = "npz"
+
+
+@dataclass(frozen=True)
+class Text(File):
+    """A text, letter by letter, cut into pieces of `length`: inputs are the letters as whole numbers, in the order of their code points,
+    the target of each is the letter behind it."""
+
+    length: int = field(default=32, metadata=about("letters of a piece", gt=1))
+    stride: Optional[int] = field(
+        default=None, metadata=about("letters from one piece to the next; `length` when not given", gt=0)
+    )
+    integer_inputs: bool = field(default=True, metadata=about("letters are whole numbers"))
+    type = "text"
+    also = {"characters": "other tools"}
 
 
 def known_facts(data: Data) -> Optional[Facts]:
@@ -219,13 +269,16 @@ def known_facts(data: Data) -> Optional[Facts]:
         return Facts(4 * data.repeat, 3 if data.and_input else 2, 2)
     if isinstance(data, Line):
         return Facts(data.rows, 1, None)
+    if isinstance(data, Sine):
+        return Facts(data.rows, data.length, None, shape=(data.length, 1))
     if isinstance(data, (Spirals, Blobs)):
         return Facts(data.rows, 2, data.classes)
     if isinstance(data, Moons):
         return Facts(data.rows, 2, 2)
-    return data.facts
+    known = data.facts
+    return known if known is None or data.integer_inputs else known._replace(integers=None)
 
 
 def input_shape(data: Data, facts: Facts) -> Shape:
     """Shape of one input, without the batch axis."""
-    return data.shape or (facts.features,)
+    return data.shape or facts.shape or (facts.features,)

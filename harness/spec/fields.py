@@ -8,18 +8,33 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, ClassVar, Dict, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar
 
 
-def about(description: str, *, also: Optional[Mapping[str, str]] = None, **limits: Any) -> Dict[str, Any]:
+class Call(NamedTuple):
+    """A framework's own call of a layer, loss, ...: what its adapter uses, or what its users would.
+
+    Attributes:
+        path: importable, e.g. "torch.nn.BatchNorm2d".
+        names: our key -> what it calls that; from its signature the default is read.
+        note: what is done so that it computes the formula here; "" where it does by itself.
+    """
+
+    path: str
+    names: Mapping[str, str] = {}
+    note: str = ""
+
+
+def about(description: str, *, also: Optional[Mapping[str, str]] = None, defaults: str = "", **limits: Any) -> Dict[str, Any]:
     """Metadata of one field.
 
     Args:
         description: one line, shown by `--help`, errors and documents.
         also: the names that other frameworks give to it, e.g. `{"out_features": "PyTorch"}`.
+        defaults: what frameworks take when it is not given, where they differ; the hint where it is missing.
         limits: `gt`, `ge`, `lt`, `le`, `min_length`: pydantic's names, checked when a file is read.
     """
-    return {"description": description, "also": dict(also or {}), **limits}
+    return {"description": description, "also": dict(also or {}), "defaults": defaults, **limits}
 
 
 def float32(value: float) -> float:
@@ -38,12 +53,16 @@ class Spec:
     type: ClassVar[str] = ""
     #: other frameworks' names of this thing, e.g. `{"linear": "PyTorch"}`
     also: ClassVar[Mapping[str, str]] = {}
+    #: each framework's own call of it, by backend
+    calls: ClassVar[Mapping[str, Call]] = {}
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             if isinstance(value, float):
                 object.__setattr__(self, item.name, float32(value))
+            elif isinstance(value, tuple) and any(isinstance(number, float) for number in value):
+                object.__setattr__(self, item.name, tuple(map(float32, value)))
 
 
 S = TypeVar("S", bound=Spec)

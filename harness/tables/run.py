@@ -156,7 +156,7 @@ class Run:
         return {
             "arm": record.arm,
             "verdict": record.facts.get("verdict", "") if record.status == "ok" else record.status,
-            "form": ", ".join(f"{name}={value}" for name, value in (record.facts.get("forms") or {}).items())
+            "form": ", ".join(f"{name}={value}" for name, value in sorted((record.facts.get("forms") or {}).items()))
             if gradients
             else "",
             "first_difference": f"step {first['step']}, {first['kind']} {first['tensor']}" if first else "",

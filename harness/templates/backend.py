@@ -3,7 +3,7 @@
 A start for a backend of harness. It computes dense layers, the mean squared error and plain gradient descent, by numpy in the place of
 your framework: put your framework's calls in, one function after the other, and see after each whether it still holds:
 
-    python -m harness conformance BACKEND --backend ./BACKEND.py
+    python -m harness conformance BACKEND --backend ./BACKEND.py --case line
 
 Then let it say yes to more in LAYERS, ACTIVATIONS, LOSSES and OPTIMIZERS, and try again. What crosses the border is plain numpy under
 canonical names and layouts (harness.interface.values): channels last, kernels `(in, out)`. Turn arrays into your framework's layout

@@ -95,7 +95,7 @@ def free_pass(
         "losses": losses,
         "metrics": rows,
         "stopped": bad,
-        "fingerprints": {"batches": batches.hexdigest()[:16], "masks": masks.hexdigest()[:16] if task.dropouts else ""},
+        "fingerprints": {"batches": batches.hexdigest()[:16], "masks": masks.hexdigest()[:16] if task.random else ""},
     }
 
 
@@ -134,7 +134,8 @@ def forced_pass(
 
 
 def forced_step(program: Program, spec: ProgramSpec, batch: Batch, state: State) -> Arrays:
-    """All tensors of one step from one state, by name: `loss/...`, `outputs/...`, `gradients/...`, `updates/...`."""
+    """All tensors of one step from one state, by name: `loss/...`, `outputs/...`, `gradients/...`, `updates/...`; of
+    statistics, as of parameters, what the step changed."""
     program.load(state)
     probe = program.probe(batch)
     check_probe(spec, len(batch.inputs), probe)
@@ -144,7 +145,10 @@ def forced_step(program: Program, spec: ProgramSpec, batch: Batch, state: State)
     groups = {"outputs": probe.outputs, "gradients": probe.gradients, "output_gradients": probe.output_gradients}
     for group, found in groups.items():
         tensors.update({f"{group}/{name}": array for name, array in found.items()})
-    tensors["output_gradients/input"] = probe.input_gradient
+    if probe.input_gradient is not None:
+        tensors["output_gradients/input"] = probe.input_gradient
     for name, array in after.parameters.items():
         tensors[f"updates/{name}"] = numpy.asarray(array, numpy.float64) - state.parameters[name]
+    for name, array in after.statistics.items():
+        tensors[f"statistics/{name}"] = numpy.asarray(array, numpy.float64) - state.statistics[name]
     return tensors

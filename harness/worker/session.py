@@ -115,36 +115,42 @@ class Session:
         """One timed block."""
         return block(self.program, self.staged, steps, discard)
 
-    def conformance(self, name: str, dtype: str, device: str, mode: str, seed: int) -> Dict[str, Any]:
+    def conformance(self, name: str, dtype: str, device: str, mode: str, seed: int, cache: str = "") -> Dict[str, Any]:
         """Try the laws of harness.worker.conformance on one case. What the adapter raises is a law that is broken."""
         from .conformance import check
 
         try:
-            return check(self.adapter, dtype, device, mode, name, seed)
+            return check(self.adapter, dtype, device, mode, name, seed, cache)
         except (MemoryError, KeyboardInterrupt):
             raise
         except Exception as problem:
             log_traceback()
-            return {"broken": [describe(problem)], "ratio": 0.0, "error": 0.0}
+            return {"broken": [{"text": describe(problem), "error": None}], "ratio": 0.0, "error": 0.0}
 
-    def cases(self) -> List[str]:
-        """The names of all cases of harness.worker.conformance, those that stand on a kink last."""
-        from .conformance import cases, kinks
+    def cases(self) -> Dict[str, Dict[str, List[str]]]:
+        """All cases of harness.worker.conformance by name: the items that each is `about`, and all that it `uses`."""
+        from .conformance import cases
 
-        return [*cases(), *(f"kink {name}" for name in kinks())]
+        return {name: {"about": list(case.about), "uses": sorted(case.uses)} for name, case in cases().items()}
 
     def supports(self, dtype: str, device: str, mode: str) -> Dict[str, Any]:
         """What the adapter says of each case of harness.worker.conformance: case -> reasons why not."""
         from .conformance import cases
 
-        return {name: self.adapter.supports(spec, dtype, device, mode) for name, spec in cases().items()}
+        return {name: self.adapter.supports(case.spec, dtype, device, mode) for name, case in cases().items()}
+
+    def signatures(self, paths: Sequence[str]) -> Dict[str, Any]:
+        """The parameters of a framework's own calls, and their defaults."""
+        from .signatures import signatures
+
+        return signatures(paths)
 
     def memory(self) -> Dict[str, Any]:
         """Peak memory so far, MiB."""
         return {"peak": peak_memory()}
 
 
-COMMANDS = ("open", "build", "free", "forced", "faults", "start", "block", "memory", "cases", "conformance", "supports")
+COMMANDS = ("open", "build", "free", "forced", "faults", "start", "block", "memory", "cases", "conformance", "supports", "signatures")
 
 
 def serve(channel: Channel) -> None:

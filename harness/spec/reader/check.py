@@ -139,7 +139,7 @@ class Checker:
 
     def missing_key(self, cls: type[Spec], item: values.Field, trail: Trail) -> None:
         """A key that must be given."""
-        hint = hints.DEFAULTS.get(item.name) or item.metadata.get("description", "")
+        hint = item.metadata.get("defaults") or item.metadata.get("description", "")
         section = not trail and is_spec(values.types(cls)[item.name])
         message = f"[{item.name}] is missing" if section else f'"{item.name}" is missing in {thing(cls, trail)}'
         self.missing.append((Finding(trail, "missing-key", message, hint), {item.name}))

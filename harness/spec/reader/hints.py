@@ -6,12 +6,6 @@ import difflib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-#: constants that must be written down because frameworks default them differently
-DEFAULTS = {
-    "epsilon": "epsilon is 1e-7 in Keras, 1e-8 in PyTorch and Optax: write down which you mean",
-    "weight_decay": "weight_decay is 0.01 in PyTorch, 0.004 in Keras, 1e-4 in Optax: write down which you mean",
-    "rho": "rho is 0.99 in PyTorch, 0.9 in Keras and Optax: write down which you mean",
-}
 #: how alike two names of keys, of types and of choices must be; a wrong guess at a type ("gelu": "relu"?) would hide that there
 #: is no such type, and all choices ("float16": "float64"?) are told anyway
 KEY_LIKENESS, TYPE_LIKENESS, CHOICE_LIKENESS = 0.6, 0.8, 0.9

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from harness.spec import ActivationFunction, Data, Experiment, Initializer, Layer, Loss, Optimizer, Spec
+from harness.spec import ActivationFunction, Data, Experiment, Initializer, Layer, Loss, Optimizer, Regularizer, Schedule, Spec
 
 from .places import Trail
 from .problem import printable
@@ -22,7 +22,8 @@ TYPES: Mapping[Any, tuple[str, str]] = {
 #: what a member of a family is called, and whether there is one of it or many
 FAMILIES: Mapping[type[Spec], tuple[str, bool]] = {
     Layer: ("layer", True), ActivationFunction: ("activation", True), Initializer: ("initializer", False),
-    Loss: ("loss", False), Optimizer: ("optimizer", False), Data: ("data set", False),
+    Loss: ("loss", False), Optimizer: ("optimizer", False), Data: ("data set", False), Regularizer: ("regularizer", True),
+    Schedule: ("schedule", True),
 }  # fmt: skip
 LONGEST, LARGEST = 40, 10**40
 
