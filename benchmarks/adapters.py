@@ -30,9 +30,9 @@ def adapter_loop(arm: str, net: Net) -> Callable[[int], tuple[list[float], list[
     from harness.interface import Batch, State
     from harness.registry import load, parse
     from harness.spec import SGD, Adam, Dense, ProgramSpec, active_slots
+    from harness.spec.graph import wired
     from harness.spec.layers import Relu, Sigmoid
     from harness.spec.losses import MeanSquaredError, SoftmaxCrossEntropy
-    from harness.spec.program import chain
 
     functions = {"sigmoid": Sigmoid(), "relu": Relu(), None: None}
     layers = tuple(
@@ -42,7 +42,7 @@ def adapter_loop(arm: str, net: Net) -> Callable[[int], tuple[list[float], list[
     adam = Adam(learning_rate=net.learning_rate, beta_1=net.beta_1, beta_2=net.beta_2, epsilon=net.epsilon)
     optimizer, mse = adam if net.optimizer == "adam" else sgd, net.loss == "mse"
     loss = MeanSquaredError() if mse else SoftmaxCrossEntropy()
-    spec = ProgramSpec(chain(layers, net.sizes[:1]), loss, optimizer, "one_hot" if mse else "integer")
+    spec = ProgramSpec(wired(layers, net.sizes[:1]), loss, optimizer, "one_hot" if mse else "integer")
     parsed = parse(arm)
     program = load(parsed.backend).Program(spec, "float32", "cpu", parsed.mode)
     drawn = [array for pair in expert_weights(net) for array in pair]

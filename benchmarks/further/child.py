@@ -30,13 +30,13 @@ def adapter_loop(name: str) -> Train:
     """The adapter's own loop."""
     from harness.interface import Batch, State
     from harness.spec import SGD, Dense, ProgramSpec
+    from harness.spec.graph import wired
     from harness.spec.layers import Relu
     from harness.spec.losses import SoftmaxCrossEntropy
-    from harness.spec.program import chain
 
     layers = (*(Dense(units=units, activation=Relu()) for units in NET.sizes[1:-1]), Dense(units=NET.sizes[-1]))
     optimizer = SGD(learning_rate=NET.learning_rate, momentum=NET.momentum)
-    spec = ProgramSpec(chain(layers, NET.sizes[:1]), SoftmaxCrossEntropy(), optimizer, "integer")
+    spec = ProgramSpec(wired(layers, NET.sizes[:1]), SoftmaxCrossEntropy(), optimizer, "integer")
     program = importlib.import_module(f"backends.{name}").Program(spec, "float32", "cpu", "")
     arrays = iter([array for pair in drawn() for array in pair])
     parameters = {parameter.name: next(arrays) for parameter in spec.parameters}
