@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from harness.environments import Environment, environment_files, why_missing
 from harness.environments.files import read_environment
+from harness.numeric.known import FILE, read_known
 from harness.pool import Crew
 from harness.registry import Arm, backends
 from harness.reproduction.page import rows
@@ -39,6 +40,11 @@ def table(name: str) -> str:
     """The committed table of an experiment."""
     reference = read(ROOT / "results" / "reference" / name)
     return "\n".join(rows(reference))
+
+
+def source(path: str) -> str:
+    """A file as it is."""
+    return f"```{Path(path).suffix[1:]}\n{(ROOT / path).read_text(encoding='utf-8').rstrip()}\n```"
 
 
 def listing(what: str) -> str:
@@ -83,11 +89,11 @@ def frameworks() -> str:
 
 
 def support(old: str) -> str:
-    """Which arm knows which layer, activation, loss and optimizer, and why not: what the adapters say of small programs, each in its
-    worker. An arm that cannot be started here keeps what the document says of it."""
+    """What each arm can do, item by item: what the adapters say of the cases of the conformance suite, each in its worker. An arm that
+    cannot be started here keeps what the document says of it."""
     names = [arm for backend in backends().values() for arm in (Arm(backend.name, mode) for mode in backend.modes)]
-    cases: list[str] = []
-    rows, reasons = kept(old, "| `"), kept(old, "- `")
+    found = kept(old)
+    order: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         crew = Crew(Path(folder), "cpu", 1, 300)
         for arm in names:
@@ -96,25 +102,36 @@ def support(old: str) -> str:
             adapter = backends()[arm.backend]
             with crew.worker(arm) as worker:
                 worker.ask("open", module=adapter.module, place=adapter.place)
-                narrow, wide = (
-                    worker.ask("supports", dtype=dtype, device="cpu", mode=arm.mode) for dtype in ("float32", "float64")
-                )
-            cases = list(narrow)
-            marks = ["no" if lacks(narrow[case]) else "float32" if lacks(wide[case]) else "yes" for case in cases]
-            rows[arm.name] = f"| `{arm.name}` | " + " | ".join(marks) + " |"
-            said = dict.fromkeys(reason for found in (narrow, wide) for case in cases for reason in lacks(found[case]))
-            reasons[arm.name] = f"- `{arm.name}`: {'; '.join(said)}." if said else ""
-    head = ["| arm | " + " | ".join(cases) + " |", "| --- |" + " --- |" * len(cases)]
-    order = [arm.name for arm in names]
-    return "\n".join(
-        [*head, *(rows[name] for name in order if name in rows), "", *(reasons[name] for name in order if reasons.get(name))]
-    )
+                cases = worker.ask("cases")
+                said = {dtype: worker.ask("supports", dtype=dtype, device="cpu", mode=arm.mode) for dtype in ("float32", "float64")}
+            order = list(dict.fromkeys(item for case in cases.values() for item in case["about"]))
+            for item in order:
+                about = [name for name, case in cases.items() if item in case["about"]]
+                found.setdefault(item, {})[arm.name] = mark([{dtype: lacks(said[dtype][name]) for dtype in said} for name in about])
+    shown = [arm.name for arm in names]
+    order = sorted(order or found, key=lambda item: (FAMILIES.index(item.partition("/")[0]), item))
+    lines = ["| | " + " | ".join(f"`{name}`" for name in shown) + " |", "| --- |" + " --- |" * len(shown)]
+    lines += [f"| {item} | " + " | ".join(found[item].get(name, "no") for name in shown) + " |" for item in order]
+    return "\n".join(lines)
 
 
-def kept(old: str, start: str) -> dict[str, str]:
-    """Lines of a document's part that begin with an arm: arm -> line."""
-    lines = [line for line in old.splitlines() if line.startswith(start)]
-    return {line[len(start) :].split("`")[0]: line for line in lines}
+def mark(cases: list[dict[str, list[str]]]) -> str:
+    """One word for all cases about an item: yes, float32 (only), part (some cases, some not), no."""
+    narrow, wide = (sum(not case[dtype] for case in cases) for dtype in ("float32", "float64"))
+    if wide == len(cases):
+        return "yes"
+    if narrow == len(cases) and not wide:
+        return "float32"
+    return "part" if narrow else "no"
+
+
+def kept(old: str) -> dict[str, dict[str, str]]:
+    """The table as the document has it: item -> arm -> mark."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in old.splitlines() if line.startswith("|")]
+    if not lines:
+        return {}
+    arms = [name.strip("`") for name in lines[0][1:]]
+    return {item: dict(zip(arms, marks, strict=True)) for item, *marks in lines[2:]}
 
 
 def lacks(reasons: list[str]) -> list[str]:
@@ -122,13 +139,29 @@ def lacks(reasons: list[str]) -> list[str]:
     return [reason for reason in reasons if "compiler" not in reason]
 
 
+def differences() -> str:
+    """What backends/known_differences.toml says, one line an entry."""
+    lines = ["| arm | what | number format | kind | size | reason |", "| --- | --- | --- | --- | ---: | --- |"]
+    for known in read_known(ROOT / "backends" / FILE):
+        what = ", ".join((*known.items, *known.cases))
+        dtypes = "" if len(known.dtypes) > 1 else known.dtypes[0]
+        size = "" if known.size is None else f"{known.size:.0e}"
+        reason = f"[{known.reason}]({known.link})" if known.link else known.reason
+        lines.append(f"| {', '.join(f'`{arm}`' for arm in known.arms)} | {what} | {dtypes} | {known.kind} | {size} | {reason} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "output": command,
     "table": table,
+    "source": source,
     "list": listing,
     "arms": arms,
     "frameworks": frameworks,
+    "differences": differences,
 }
+#: families of items, in the order of the table
+FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")
 
 
 def filled(text: str) -> str:
