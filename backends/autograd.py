@@ -479,18 +479,6 @@ LOSSES: Dict[str, Callable[[Any, Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def loss_value(loss: Any, z: Any, y: Any, weights: Any) -> Any:
-    """One number of outputs, targets, and the weights of the terms or None."""
-    values = LOSSES[loss.type](loss, z, y)
-    if weights is None and loss.reduction != "sum":
-        return np.mean(values)
-    terms = np.mean(values, -1) if loss.elementwise else values
-    total = np.sum(terms if weights is None else weights * terms)
-    if loss.reduction == "sum":
-        return total
-    return total / (numpy.sum(weights) if loss.reduction == "weighted_mean" else terms.size)
-
-
 def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]:
     """The reasons why not; empty when it can."""
     reasons = shared.missing_device(device, False, "autograd")
@@ -558,7 +546,7 @@ class Program:
     def loss(self, parameters: Arrays, taps: Any, x: Any, y: Any, weights: Any, drawn: Any) -> Any:
         """With its penalties."""
         outputs = self.outputs(parameters, x, drawn, taps)
-        loss = loss_value(self.spec.loss, outputs[self.spec.loss_node], y, weights)
+        loss = shared.reduced(self.spec.loss, LOSSES[self.spec.loss.type](self.spec.loss, outputs[self.spec.loss_node], y), weights)
         for name, (l1, l2) in self.penalties.items():
             loss = loss + np.sum(l1 * absolute(parameters[name]) + l2 * np.square(parameters[name]))
         return loss

@@ -339,19 +339,6 @@ LOSSES: Dict[str, Callable[[Any, Any, Any], Any]] = {
     "perceptron": lambda loss, z, y: jnp.where(y * z <= 0, -y * z, 0),
 }  # fmt: skip
 
-
-def loss_value(loss: Any, z: Any, y: Any, weights: Any) -> Any:
-    """One number of outputs, targets, and the weights of the terms or None."""
-    values = LOSSES[loss.type](loss, z, y)
-    if weights is None and loss.reduction != "sum":
-        return values.mean()
-    terms = values.mean(-1) if loss.elementwise else values
-    total = (terms if weights is None else weights * terms).sum()
-    if loss.reduction == "sum":
-        return total
-    return total / (weights.sum() if loss.reduction == "weighted_mean" else terms.size)
-
-
 # --- optimizers ---
 
 
@@ -390,11 +377,16 @@ def clip_by_norm(limit: float) -> Any:
     return optax.stateless(lambda gradients, parameters: jax.tree.map(clipped, gradients))
 
 
+def scheduled(o: Any, dtype: str) -> Function:
+    """The rate, of the updates made."""
+    return lambda count: o.learning_rate * o.schedule.factor(jnp.asarray(count, dtype), jnp)
+
+
 def transformation(o: Any, dtype: str) -> Any:
     """Accumulate, clip, coupled decay, the rule, decoupled decay."""
     rate, clips = o.learning_rate, {"clip_value": optax.clip, "clip_norm": clip_by_norm, "global_clip_norm": optax.clip_by_global_norm}
     if o.schedule is not None:
-        rate = lambda count: o.learning_rate * o.schedule.factor(jnp.asarray(count, dtype), jnp)  # noqa: E731
+        rate = scheduled(o, dtype)
     parts = [clip(getattr(o, name)) for name, clip in clips.items() if getattr(o, name) is not None]
     parts += [optax.add_decayed_weights(o.coupled_decay)] if o.coupled_decay else []
     parts.append(OPTIMIZERS[o.type](o, rate))
@@ -495,12 +487,13 @@ class Program:
     def loss(self, net: Any, taps: Any, x: Any, y: Any, weights: Any, drawn: Any) -> Tuple[Any, List[Any]]:
         """With its penalties; and every node's output."""
         outputs = self.outputs(net, x, drawn, taps)
-        loss = loss_value(self.spec.loss, outputs[self.spec.loss_node], y, weights)
+        loss = self.spec.loss
+        value = shared.reduced(loss, LOSSES[loss.type](loss, outputs[self.spec.loss_node], y), weights)
         for path, name in self.names.items():
             if name in self.penalties:
                 (l1, l2), array = self.penalties[name], reduce(getattr, path, net)[...]
-                loss += (l1 * absolute(array) + l2 * jnp.square(array)).sum()
-        return loss, outputs
+                value += (l1 * absolute(array) + l2 * jnp.square(array)).sum()
+        return value, outputs
 
     def weights_and_drawn(self, given: Sequence[Any]) -> Tuple[Any, Any]:
         """What a batch holds behind inputs and targets: sample weights or None; masks and noise."""

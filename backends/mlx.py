@@ -521,16 +521,7 @@ def loss_function(spec: ProgramSpec) -> Function:
     loss, terms_of = spec.loss, LOSSES[spec.loss.type](spec.loss)
     if not spec.weighted and loss.reduction != "sum":
         return lambda z, y: terms_of(z, y, "mean")
-
-    def reduce_terms(z: Any, y: Any, weights: Optional[Any] = None) -> Any:
-        terms = terms_of(z, y, "none")
-        terms = terms.mean(-1) if loss.elementwise else terms
-        products = terms if weights is None else weights * terms
-        if loss.reduction == "mean":
-            return products.mean()
-        return products.sum() / weights.sum() if loss.reduction == "weighted_mean" else products.sum()  # type: ignore[union-attr]
-
-    return reduce_terms
+    return lambda z, y, weights=None: shared.reduced(loss, terms_of(z, y, "none"), weights)
 
 
 def penalty(array: Any, l1: float, l2: float) -> Any:

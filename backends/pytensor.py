@@ -496,18 +496,6 @@ LOSSES: Dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 
 
-def loss_value(loss: Any, z: Any, y: Any, weights: Sequence[Any]) -> Any:
-    """The loss as one number; `weights` are the sample weights, or empty."""
-    values = LOSSES[loss.type](loss, z, y)
-    if not weights and loss.reduction != "sum":
-        return pt.mean(values)
-    terms = pt.mean(values, axis=-1) if loss.elementwise else values
-    total = pt.sum(weights[0] * terms if weights else terms)
-    if loss.reduction == "sum":
-        return total
-    return total / (pt.sum(weights[0]) if loss.reduction == "weighted_mean" else terms.size.astype(total.dtype))
-
-
 def penalty(penalties: Mapping[str, Tuple[float, float]], parameters: Arrays) -> Any:
     """l1 sum(|p|) + l2 sum(p^2) of all parameters that have one."""
     return sum(
@@ -568,7 +556,8 @@ class Program:
         masks = [pt.tensor(dtype=dtype, shape=(None, *node.draw_shape)) for node in spec.random_nodes]
         found, moved = outputs(spec, {**own, **statistics}, x, masks)
         values = [*found.values()]
-        loss = loss_value(spec.loss, values[spec.loss_node], y, weights) + penalty(spec.penalties, own)
+        terms = LOSSES[spec.loss.type](spec.loss, values[spec.loss_node], y)
+        loss = shared.reduced(spec.loss, terms, *weights) + penalty(spec.penalties, own)
         wanted = [*own.values(), *values, *([] if spec.integer_inputs else [x])]
         gradients = pytensor.grad(loss, wanted, disconnected_inputs="ignore")
         changes = {**self.update(own, gradients[: len(own)]), **{statistics[name]: after for name, after in moved.items()}}

@@ -467,18 +467,6 @@ LOSSES: Dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
 }
 
 
-def loss_value(loss: Any, z: Tensor, y: Tensor, weights: Optional[Tensor]) -> Tensor:
-    """The loss as one number; `weights` are the sample weights."""
-    values = LOSSES[loss.type](loss, z, y)
-    if weights is None and loss.reduction != "sum":
-        return values.mean()
-    terms = values.mean(-1) if loss.elementwise else values
-    total = (terms if weights is None else weights * terms).sum()
-    if loss.reduction == "sum":
-        return total
-    return total / (weights.sum() if weights is not None and loss.reduction == "weighted_mean" else terms.numel())
-
-
 def penalty(penalties: Mapping[str, Tuple[float, float]], parameters: Arrays) -> Any:
     """l1 sum(|p|) + l2 sum(p^2) of all parameters that have one."""
     return sum(l1 * parameters[name].abs().sum() + l2 * parameters[name].square().sum() for name, (l1, l2) in penalties.items())
@@ -620,7 +608,8 @@ class Program:
         """The loss of a training step with its penalties, every output, and the moved statistics."""
         weights, *masks = given if self.spec.weighted else (None, *given)
         found, moved = outputs(nodes, {**self.parameters, **self.statistics}, x, True, masks, taps)
-        value = loss_value(self.spec.loss, found[self.spec.loss_node], y, weights)
+        loss = self.spec.loss
+        value = shared.reduced(loss, LOSSES[loss.type](loss, found[self.spec.loss_node], y), weights)
         return value + penalty(self.spec.penalties, self.parameters), found, moved
 
     def stepped(self, due: bool, *batch: Tensor) -> Tensor:

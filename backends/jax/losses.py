@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.interface import Arrays
+from harness.interface import Arrays, shared
 
 
 def absolute(x: Any) -> Any:
@@ -57,14 +57,7 @@ def loss_value(loss: Any, z: Any, y: Any, weights: Optional[Any]) -> Any:
         y: targets.
         weights: of the terms, `(rows, *terms_shape)`, or None.
     """
-    values = LOSSES[loss.type](loss, z, y)
-    if weights is None and loss.reduction != "sum":
-        return values.mean()
-    terms = values.mean(-1) if loss.elementwise else values
-    total = (terms if weights is None else weights * terms).sum()
-    if loss.reduction == "sum":
-        return total
-    return total / (weights.sum() if weights is not None and loss.reduction == "weighted_mean" else terms.size)
+    return shared.reduced(loss, LOSSES[loss.type](loss, z, y), weights)
 
 
 def penalty(penalties: Mapping[str, Tuple[float, float]], parameters: Arrays) -> Any:

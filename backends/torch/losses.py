@@ -4,13 +4,13 @@ everything, or "none"."""
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any, Callable, Dict
 
 import torch
 from torch.nn import functional
 
-from harness.spec import Loss, ProgramSpec
+from harness.interface import shared
+from harness.spec import ProgramSpec
 
 from .activations import softplus
 
@@ -115,17 +115,8 @@ def loss_function(spec: ProgramSpec) -> Callable[..., Any]:
     """The loss of outputs and targets, and of sample weights where the program has them; penalties not counted."""
     term = LOSSES[spec.loss.type](spec.loss)
     if spec.weighted:
-        return partial(weighted, spec.loss, term)
+        return lambda z, y, weights: shared.reduced(spec.loss, term(z, y, "none"), weights)
     if spec.loss.reduction != "sum":
         return lambda z, y: term(z, y, "mean")
     values = spec.output_shape[-1] if spec.loss.elementwise else 1  # of a term, which is their mean
     return lambda z, y: term(z, y, "sum") / values
-
-
-def weighted(spec: Loss, term: Term, z: Any, y: Any, weights: Any) -> Any:
-    """Terms times sample weights, made one number."""
-    terms = term(z, y, "none")
-    products = weights * (terms.mean(-1) if spec.elementwise else terms)
-    if spec.reduction == "mean":
-        return products.mean()
-    return products.sum() / weights.sum() if spec.reduction == "weighted_mean" else products.sum()

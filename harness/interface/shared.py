@@ -8,7 +8,7 @@ from typing import Any, Callable, Container, Dict, Iterable, List, Mapping, Opti
 
 import numpy
 
-from ..spec import INPUT, Activation, Node, ProgramSpec
+from ..spec import INPUT, Activation, Loss, Node, ProgramSpec
 from .values import Batch, Trace
 
 #: what a program may ask for beside layers, activations, losses and optimizers
@@ -133,6 +133,23 @@ def forward(
             y = layers[layer.type](node, *inputs)
         found[node.name] = y if taps is None else y + taps[index]
     return [found[node.name] for node in nodes]
+
+
+def reduced(loss: Loss, values: Any, weights: Any = None) -> Any:
+    """The loss as one number, whatever the framework: its arrays have `mean` and `sum`.
+
+    Args:
+        loss: says how.
+        values: one for each output where the loss is elementwise, else one for each term.
+        weights: of the terms, `(rows, *terms_shape)`; None where there are none.
+    """
+    if weights is None and loss.reduction != "sum":
+        return values.mean()
+    terms = values.mean(-1) if loss.elementwise else values
+    products = terms if weights is None else weights * terms
+    if loss.reduction == "mean":
+        return products.mean()
+    return products.sum() / weights.sum() if loss.reduction == "weighted_mean" else products.sum()
 
 
 def arrays_of(spec: ProgramSpec, batch: Batch) -> List[Any]:
