@@ -348,6 +348,7 @@ def items(module: str, scope: str = "") -> set[str]:
 
 #: of each module, the files of tests in the order in which they are run
 FILES = {
+    "special": ("test_kinks", "test_cases", "test_layers", "test_replicas"),
     "losses": ("test_cases", "test_kinks", "test_replicas"),
     "optimizers": ("test_optimizers", "test_cases", "test_replicas"),
     **dict.fromkeys(

@@ -185,8 +185,11 @@ class Alone(NamedTuple):
     gradients: Arrays
 
 
-def alone(layer: Layer, *shapes: tuple[int, ...], rows: int = 3, seed: int = 3, dtype: str = "float64", mode: str = "") -> Alone:
-    """A layer behind inputs of some shapes, with numbers that float32 can hold; its gradients start as NaN."""
+def alone(
+    layer: Layer, *shapes: tuple[int, ...], rows: int = 3, seed: int = 3, dtype: str = "float64", mode: str = "", **forms: str
+) -> Alone:
+    """A layer behind inputs of some shapes, with numbers that float32 can hold; its gradients start as NaN. A form's name is written
+    with `__` for its dot."""
     random, kind = generator(seed), array_class(mode)
 
     def normal(*shape: int) -> Any:
@@ -196,5 +199,6 @@ def alone(layer: Layer, *shapes: tuple[int, ...], rows: int = 3, seed: int = 3, 
     parameters = {name: normal(*weight.shape) for name, weight in layer.weights(*shapes).items()}
     gradients = {name: numpy.full_like(array, numpy.nan) for name, array in parameters.items()}
     statistics = {name: normal(*shape) + start for name, (shape, start) in layer.statistics(*shapes).items()}
-    computed = layer_class(node)(node, Held(parameters, gradients, statistics, {}, dtype))
+    named = {name.replace("__", "."): form for name, form in forms.items()}
+    computed = layer_class(node)(node, Held(parameters, gradients, statistics, named, dtype))
     return Alone(computed, [normal(rows, *shape) for shape in shapes], parameters, gradients)

@@ -10,7 +10,7 @@ import pytest
 from scipy import special
 
 from backends.numpy import Program
-from backends.numpy.special import erf
+from backends.numpy.special import erf, normal_tail
 from harness.interface import Batch, Probe, State
 from harness.spec import SGD, Activation, ActivationFunction, Dense, Loss, ProgramSpec, losses, wired
 from harness.spec import activations as functions
@@ -215,3 +215,14 @@ def test_erf() -> None:
     assert numpy.allclose(slopes, 2 / numpy.sqrt(numpy.pi) * numpy.exp(-(points**2)), rtol=1e-14, atol=3e-16)
     assert erf(points.astype(numpy.float32)).dtype == numpy.float32
     assert numpy.all(erf(-points) == -erf(points))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_tail(dtype: str) -> None:
+    """SciPy's, to two last places of its largest value, in both number formats."""
+    points = numpy.linspace(0, 9, 2001).astype(dtype)
+    tail, density = normal_tail(points)
+    assert tail.dtype == density.dtype == dtype
+    limit = 2 * numpy.finfo(dtype).eps
+    assert abs(tail - special.ndtr(-points.astype("float64"))).max() < limit / 2
+    assert abs(density - numpy.exp(-(points.astype("float64") ** 2) / 2) / numpy.sqrt(2 * numpy.pi)).max() < limit / 2

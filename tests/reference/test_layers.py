@@ -101,6 +101,12 @@ def test_moving_statistics() -> None:
         one.layer.training = False
         right = (x - held["moving_mean"]) / numpy.sqrt(held["moving_variance"] + 1e-3)
         assert near(one.layer.forward(x), right * one.parameters["gamma"] + one.parameters["beta"], 1e-6)
+    for rows in (1, 2, 3):
+        one = alone(kinds.BatchNormalization(epsilon=1e-3, momentum=0.0), (3,), rows=rows, batch_normalization__variance="unbiased")
+        one.layer.forward(*one.inputs)
+        one.layer.keep()
+        variance = one.inputs[0].var(0, ddof=1) if rows > 1 else numpy.zeros(3)
+        assert near(one.layer.held.statistics["moving_variance"], variance)
 
 
 RECURRENCES: list[Any] = [
@@ -159,6 +165,16 @@ def test_attention_and_order() -> None:
     w = numpy.zeros(y.shape)
     w[:, 1] = 1
     assert not causal.layer.backward(w)[0][:, 2:].any()
+
+
+def test_attention_to_one_step_alone() -> None:
+    """Scores whose exponentials overflow: each step looks at the memory's step with the largest score, which is its own value's output."""
+    one = attention(num_heads=1, use_bias=False)
+    (x,) = one.inputs
+    y = one.layer.forward(1e3 * x)
+    q, k, v = (1e3 * x @ one.parameters[f"{name}_kernel"] for name in ("query", "key", "value"))
+    seen = numpy.argmax(q @ k.swapaxes(1, 2), -1)
+    assert near(y, numpy.take_along_axis(v, seen[..., None], 1) @ one.parameters["output_kernel"], 1e-12)
 
 
 def test_rotary_positions_are_relative() -> None:

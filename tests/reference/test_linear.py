@@ -275,3 +275,24 @@ def test_blocks_of_samples(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
         again = alone(layer, shape, rows=7)
         for rows in (2, 7, 3):
             assert numpy.allclose(again.layer.forward(again.inputs[0][:rows]), y[:rows], rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (kinds.Conv2D(filters=2, kernel_size=2, padding="same"), (3, 4, 2)),
+        (kinds.DepthwiseConv2D(kernel_size=2), (3, 4, 2)),
+        (kinds.Conv2DTranspose(filters=2, kernel_size=3, strides=2), (2, 3, 2)),
+    ],
+    ids=lambda value: getattr(value, "type", ""),
+)
+def test_order_in_memory(layer: Layer, shape: tuple[int, ...]) -> None:
+    """A view whose axes stand in another order, as `permute` gives it, is an array like any other."""
+    one = alone(layer, shape)
+    y, w, (dx,) = backwards(one)
+    right = {short: gradient.copy() for short, gradient in one.gradients.items()}
+    turned = numpy.asfortranarray(one.inputs[0])
+    assert numpy.array_equal(one.layer.forward(turned), y)
+    assert numpy.array_equal(one.layer.backward(numpy.asfortranarray(w)), dx)
+    for short, gradient in one.gradients.items():
+        assert numpy.allclose(gradient, right[short], rtol=1e-13, atol=1e-13)

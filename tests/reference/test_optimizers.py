@@ -268,6 +268,32 @@ def test_blocks_fit_the_cache() -> None:
         assert [len(block[0]) for block in found.blocks] == lengths
 
 
+@pytest.mark.parametrize("sizes", [(), (1,), (optimizers.BLOCK + 1,)], ids=len)
+def test_few_parameters(sizes: tuple[int, ...]) -> None:
+    """None, one alone, and one behind a whole block: all of them move."""
+    walk = Walk(1, sizes)
+    moved, _ = walk.backend(SPECS["sgd"], {}, 0)
+    assert numpy.array_equal(moved, walk.start - SPECS["sgd"].learning_rate * walk.gradients[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
+def test_rates_are_not_rounded_on_their_way(dtype: str) -> None:
+    """A schedule's factor is computed in double precision for float32 too, in long double for long double."""
+    spec, wide = SGD(learning_rate=0.1, schedule=Cosine(over=37)), numpy.longdouble if dtype == "longdouble" else float
+    flat = numpy.zeros(2, dtype)
+    moved = optimizers.optimizer(program(spec, {}, (2,)), flat, flat.copy(), Walk(0, (2,)).views)
+    for done in (3, 11, 30):
+        moved.update(done)
+        right = wide(spec.learning_rate) * (1 + numpy.cos(numpy.pi * (wide(done) / 37))) / 2
+        assert abs(moved.rate - right) <= numpy.finfo(dtype).eps * right / 2 + numpy.finfo(wide).eps * 0.1, done
+
+
+def test_size_of_complex_numbers() -> None:
+    """By the sign of the real part; of nothing it is nothing."""
+    found = optimizers.absolute(numpy.array([-2 + 1e-20j, 0, 3 - 1e-20j]), numpy.empty(3, complex))
+    assert numpy.array_equal(found, [2 - 1e-20j, 0, 3 - 1e-20j])
+
+
 def test_jumps_between_steps() -> None:
     """A program may be loaded at any step, also backwards: NAdam's product of momenta starts again."""
     walk, spec = Walk(1), SPECS["nadam"]

@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from backends.numpy.replica import EXACT, Replica, SequentialReplica, array_class
+from backends.numpy.windows import block_size
 from harness.interface import error
 from harness.spec import SGD, ActivationFunction, Dense, Layer, ProgramSpec, family, is_step, wired
 from harness.spec import activations as functions
@@ -303,3 +304,10 @@ def test_layers_of_every_type_are_tried() -> None:
     left = {"activation", "tied_dense", "embedding", "dropout", "spatial_dropout", "gaussian_noise"}
     elementary = {name for name, cls in family(Layer).items() if not issubclass(cls, Composite)}
     assert {name for name, _, _ in LAYERS} == (elementary - left) | set(family(ActivationFunction))
+
+
+def test_replicas_take_the_batch_at_once() -> None:
+    """A convolution's sums over a batch are as long in a replica as in a framework; the reference works through a few samples."""
+    for mode, least, most in (("replica-1", 64, 4096), ("", 1, 8)):
+        like = numpy.zeros(1, numpy.float32).view(array_class(mode))
+        assert least <= block_size(2**17, like) <= most
