@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..tables import Run
@@ -25,6 +25,7 @@ def show_run(run: Run, as_json: bool) -> None:
     gradients(run)
     timings(run)
     result(verdict(run))
+    causes(run)
     for arm, text in run.faults:
         result(f"{arm} is a version with a known fault: {text}")
     for note in run.manifest.get("notes", []):
@@ -143,6 +144,33 @@ def timings(run: Run) -> None:
     console.table("Timings and memory (indicative: medians of interleaved blocks, one process an arm)", found, columns, names)
     if found and all(row["peak_mib"] is None for row in found):
         result("Memory is not measured on this system.")
+
+
+def causes(run: Run) -> None:
+    """Of every arm that differs: the nodes that are wrong by themselves, each with its cause and its worst number."""
+    for record in run.arms:
+        for entry in record.facts.get("located") or []:
+            first = entry["tensors"][0]
+            excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
+            result(f"{record.arm}, step {entry['step']}, {' or '.join(entry['makers'])}: {why(entry['cause'])}")
+            result(f"  {first['tensor']} is {first['error']:.2g} off, {excess}{worst(first['worst'])}")
+
+
+def why(cause: Mapping[str, Any] | None) -> str:
+    """A cause in words."""
+    if cause is None:
+        return "no cause found."
+    only = f" {cause['only']}" if "only" in cause else ""
+    others = f" (or: {'; '.join(cause['or'][:3])})" if cause["or"] else ""
+    return f"{cause['text']} explains {100 * cause['explains']:.4g} % of the difference{only}{others}."
+
+
+def worst(numbers: Sequence[Mapping[str, Any]]) -> str:
+    """The number that is furthest off."""
+    if not numbers:
+        return ""
+    first = numbers[0]
+    return f"; most at {first['index']}: {first['found']:.8g}, where {first['right']:.8g} is right"
 
 
 def verdict(run: Run) -> str:

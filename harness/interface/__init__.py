@@ -8,6 +8,7 @@ from .positions import rotations, sinusoids
 from .rounding import LIMIT, Floor, error, errors, floors, norm, verdict
 from .rules import clipped, updated
 from .shared import OPTIONS, masked, missing_device, numpy_batches, unsupported
+from .steps import changes
 from .values import Arrays, Batch, Probe, State, Trace
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Program",
     "State",
     "Trace",
+    "changes",
     "check_outputs",
     "check_probe",
     "check_state",

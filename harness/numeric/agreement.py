@@ -8,7 +8,7 @@ from typing import Any
 
 from ..interface import Arrays, Floor, errors, norm, verdict
 
-KINDS = ("outputs", "loss", "output_gradients", "gradients", "updates", "statistics")
+KINDS = ("outputs", "loss", "output_gradients", "gradients", "statistics", "updates", "slots")
 
 
 def compare(step: int, tensors: Arrays, reference: Arrays, floor: Mapping[str, Floor]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from ..records.store import file_name
 from ..registry import Arm, backend
 from ..spec import ProgramSpec, encode, relevant_forms
 from .agreement import compare, conclusion
+from .diagnosis import joined, wrong_steps
 from .trajectory import Trajectory
 
 REFERENCE = Arm("numpy")
@@ -129,7 +130,7 @@ class Lane:
     def measure_floor(self, worker: Worker, found: Reference, spec: ProgramSpec) -> None:
         """Replicas of the reference in the arms' number format, each with roundings of its own, and some more with sequential sums."""
         count = self.trajectory.replicas
-        modes = [f"replica-{number}" for number in range(count)] + [f"sequential-{number}" for number in range(SEQUENTIAL)]
+        modes = self.replica_modes()
         measured: dict[int, list[dict[str, float]]] = {step: [] for step in found.steps}
         folder = found.folder / "replica"
         folder.mkdir()
@@ -160,10 +161,42 @@ class Lane:
             outcome.facts["faults"] = worker.ask("faults")
         for step in reference.steps:
             outcome.agreement += self.rows(reference, folder, step)
-            (folder / f"forced-{step}.npz").unlink()
         outcome.facts.update(conclusion(outcome.agreement), forms=forms)
         self.check_same_data(outcome, reference)
+        if outcome.facts["verdict"] == "differs":
+            self.progress(arm.name, {"phase": "looking for the cause"})
+            outcome.facts["located"] = self.diagnose(arm, reference, forms, folder, wrong_steps(outcome.agreement))
+        for step in reference.steps:
+            (folder / f"forced-{step}.npz").unlink()
         return outcome
+
+    def diagnose(
+        self, arm: Arm, reference: Reference, forms: Mapping[str, str], folder: Path, steps: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Where an arm goes wrong and why; nothing where the reference cannot say."""
+        modes = self.replica_modes()
+        try:
+            with self.crew.worker(REFERENCE, f"{arm.name} cause") as worker:
+                adapter = backend(REFERENCE)
+                worker.ask("open", module=adapter.module, place=adapter.place)
+                self.build(worker, Build(self.spec.with_forms(forms), "float64", "cpu", ""))
+                found = {
+                    step: worker.ask(
+                        "locate", step=step, states=str(reference.folder), tensors=str(folder), dtype=self.dtype, replicas=modes
+                    )
+                    for step in steps
+                }
+        except ArmFailed as problem:
+            if problem.status == "interrupted":
+                raise
+            return []
+        return joined(found)
+
+    def replica_modes(self) -> list[str]:
+        """The replicas that measure what rounding does."""
+        return [f"replica-{number}" for number in range(self.trajectory.replicas)] + [
+            f"sequential-{number}" for number in range(SEQUENTIAL)
+        ]
 
     def rows(self, reference: Reference, folder: Path, step: int) -> list[dict[str, Any]]:
         """The comparison of one forced step."""

@@ -56,7 +56,7 @@ def spread(total: int) -> list[int]:
 
 
 def step_bytes(spec: ProgramSpec, batch_size: int) -> int:
-    """Bytes of one forced step: the state in float32, gradients and updates in float64, outputs and their gradients."""
+    """Bytes of one forced step: the state in float32, gradients and all changes in float64, outputs and their gradients."""
     numbers = sum(math.prod(parameter.shape) for parameter in spec.parameters)
     values = sum(math.prod(node.output_shape) for node in spec.nodes) * batch_size
-    return numbers * (4 * (1 + len(active_slots(spec.optimizer))) + 16) + values * 16 + 1
+    return numbers * (12 * (1 + len(active_slots(spec.optimizer))) + 8) + values * 16 + 1

@@ -14,6 +14,7 @@ from ..interface import (
     Batch,
     Program,
     State,
+    changes,
     check_outputs,
     check_probe,
     check_trace,
@@ -134,7 +135,7 @@ def forced_pass(
 
 
 def forced_step(program: Program, spec: ProgramSpec, batch: Batch, state: State) -> Arrays:
-    """All tensors of one step from one state, by name: `loss/...`, `outputs/...`, `gradients/...`, `updates/...`; of
+    """All tensors of one step from one state, by name: `loss/...`, `outputs/...`, `gradients/...`, `updates/...`; of slots and
     statistics, as of parameters, what the step changed."""
     program.load(state)
     probe = program.probe(batch)
@@ -147,8 +148,4 @@ def forced_step(program: Program, spec: ProgramSpec, batch: Batch, state: State)
         tensors.update({f"{group}/{name}": array for name, array in found.items()})
     if probe.input_gradient is not None:
         tensors["output_gradients/input"] = probe.input_gradient
-    for name, array in after.parameters.items():
-        tensors[f"updates/{name}"] = numpy.asarray(array, numpy.float64) - state.parameters[name]
-    for name, array in after.statistics.items():
-        tensors[f"statistics/{name}"] = numpy.asarray(array, numpy.float64) - state.statistics[name]
-    return tensors
+    return {**tensors, **changes(state, after)}

@@ -101,6 +101,21 @@ class Session:
         )
         return {}
 
+    def locate(self, step: int, states: str, tensors: str, dtype: str, replicas: Sequence[str]) -> List[Dict[str, Any]]:
+        """Where an arm goes wrong at a step, and why; asked of the reference. See harness.worker.diagnosis.
+
+        Args:
+            step: which.
+            states: folder with the reference's `state-<step>.npz`.
+            tensors: folder with the arm's `forced-<step>.npz`.
+            dtype: the arm's.
+            replicas: modes of the replicas that measure what rounding does.
+        """
+        from .diagnosis import Setting, located
+
+        state, found = nested_state(load_arrays(Path(states) / f"state-{step}.npz")), load_arrays(Path(tensors) / f"forced-{step}.npz")
+        return located(self.adapter, Setting(self.spec, state, self.task.batch(step), found), dtype, replicas)
+
     def faults(self) -> List[str]:
         """What the adapter finds wrong with this installation, if it looks; see the contract."""
         look = getattr(self.adapter, "faults", None)
@@ -150,7 +165,9 @@ class Session:
         return {"peak": peak_memory()}
 
 
-COMMANDS = ("open", "build", "free", "forced", "faults", "start", "block", "memory", "cases", "conformance", "supports", "signatures")
+COMMANDS = (
+    "open", "build", "free", "forced", "locate", "faults", "start", "block", "memory", "cases", "conformance", "supports", "signatures",
+)  # fmt: skip
 
 
 def serve(channel: Channel) -> None:

@@ -25,7 +25,6 @@ from backends.torch import attention, convolution, core, layers, losses, optimiz
 from backends.torch.layout import channels_first, channels_last
 from harness.spec import Node, ProgramSpec
 
-NAME = "PyTorch with a fault"
 REQUIRES = {"torch": "torch"}
 MODES: dict[str, dict[str, dict[str, str]]] = {
     "": {}, "bn_epsilon": {}, "bn_momentum": {}, "bn_biased": {}, "bn_not_updated": {}, "bn_gamma_plus_one": {}, "ln_epsilon": {},
@@ -877,7 +876,8 @@ def summing(program: Any) -> None:
     change.parts = [part for part in change.parts if part != change.average]
 
 
-planted("accumulates_sum", "accumulating", "optimizer", None, None, summing)
+# with plain sgd a sum of two is twice the learning rate: no number tells them apart
+planted("accumulates_sum", "accumulating", "optimizer", "learning_rate", None, summing)
 
 # data and precision ---------------------------------------------------------------------------------------------------------
 
