@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from backends.numpy import Program
-from harness.interface import LIMIT, Arrays, Batch, Floor, State, error, errors, floors, norm, verdict
+from harness.interface import LIMIT, Arrays, Batch, Floor, State, error, errors, floors, norm
 from harness.numeric.agreement import KINDS, compare, conclusion
 from harness.numeric.trajectory import spread, trajectory
+from harness.numeric.words import RIGHT, bits, told, word
 from harness.spec import SGD, Adam, Dense, ProgramSpec
 from harness.spec import layers as kinds
 from harness.spec import losses as loss_kinds
@@ -101,19 +102,44 @@ def test_floors(replicas: list[float], sequential: list[float], dtype: str) -> N
 
 
 @CHECKED
-@given(st.floats(0, 1), st.floats(1e-18, 1))
-def test_verdicts(size: float, ceiling: float) -> None:
-    """Equal, rounding up to LIMIT ceilings, differs beyond; never anything but one of four words."""
-    word = verdict(size, ceiling)
-    assert word == ("equal" if size == 0 else "rounding" if size <= LIMIT * ceiling else "differs")
-    assert verdict(LIMIT * ceiling, ceiling) == "rounding"
-    assert verdict(math.nextafter(LIMIT * ceiling, 2 * LIMIT), ceiling) == "differs"
+@given(st.floats(0, 1), st.floats(1e-18, 1), st.floats(0, 1))
+def test_words(size: float, ceiling: float, share: float) -> None:
+    """Bitwise, rounding up to LIMIT floors, weak rounding up to LIMIT ceilings, differs beyond."""
+    floor = share * ceiling
+    expected = (
+        "bitwise"
+        if size == 0
+        else "rounding"
+        if size <= LIMIT * floor
+        else "weak rounding"
+        if size <= LIMIT * ceiling
+        else "differs"
+    )
+    assert word(size, floor, ceiling) == expected
+    assert word(LIMIT * ceiling, 0.0, ceiling) == "weak rounding"
+    assert word(math.nextafter(LIMIT * ceiling, 2 * LIMIT), floor, ceiling) == "differs"
 
 
 @pytest.mark.parametrize("size", [math.inf, math.nan])
 def test_invalid(size: float) -> None:
     """What is infinitely far or unknown is invalid, however high the ceiling."""
-    assert verdict(size, math.inf) == "invalid"
+    assert word(size, math.inf, math.inf) == "invalid"
+
+
+def test_what_the_other_format_tells() -> None:
+    """In float32, wrong in float64 too: semantic; right there: reduced precision; unknown: undecided, unless it is further off than the
+    shortest arithmetic. In float64, what float32 would do is a leak."""
+    row = {"verdict": "differs", "error": 1e-3, "ceiling": 1e-7}
+    assert told(row, "float32", {"error": 1e-3, "ceiling": 1e-16}) == "semantic"
+    assert told(row, "float32", {"error": 3e-16, "ceiling": 1e-16}) == "reduced precision"
+    assert told(row, "float32", None) == "undecided"
+    assert told({**row, "error": 0.1}, "float32", None) == "semantic"
+    row = {"verdict": "differs", "error": 1e-8, "ceiling": 1e-16}
+    assert told(row, "float64", {"ceiling": 1e-7}) == "float32 leak"
+    assert told({**row, "error": 1e-6}, "float64", {"ceiling": 1e-7}) == "semantic"
+    assert told(row, "float64", None) == "semantic"
+    assert {told({"verdict": kept}, "float32", None) for kept in (*RIGHT, "invalid")} == {*RIGHT, "invalid"}
+    assert (bits(1e-7, 1e-7), bits(2.0**-8, 2.0**-24)) == (24, 8)
 
 
 def test_compare_and_conclude() -> None:
@@ -126,7 +152,7 @@ def test_compare_and_conclude() -> None:
     clean = compare(0, {name: numpy.asarray(array) * (1 + 3e-7) for name, array in right.items()}, right, floor)
     assert [row["kind"] for row in clean] == ["loss", "outputs", "gradients", "updates"]
     assert [row["tensor"] for row in clean] == ["probe", "dense_1", "dense_1/kernel", "dense_1/kernel"]
-    assert {row["verdict"] for row in clean} == {"rounding", "equal"}
+    assert {row["verdict"] for row in clean} == {"rounding", "bitwise"}
     assert conclusion(clean)["verdict"] == "agrees"
     assert conclusion(clean)["first"] is None
     assert conclusion(clean)["largest_ratio"] == pytest.approx(3, rel=1e-6)
@@ -136,7 +162,7 @@ def test_compare_and_conclude() -> None:
     assert found["first"] is not None
     assert (found["first"]["step"], found["first"]["kind"], found["first"]["tensor"]) == (3, "loss", "probe")
     assert found["largest_ratio"] == math.inf
-    assert set(KINDS) == {"outputs", "loss", "output_gradients", "gradients", "updates", "statistics"}
+    assert set(KINDS) == {"outputs", "loss", "output_gradients", "gradients", "updates", "slots", "statistics"}
     assert conclusion([])["verdict"] == "agrees"
 
 
@@ -240,7 +266,7 @@ def measured() -> dict[str, Measured]:
 def clean_sizes(measured: dict[str, Measured], scalars: bool) -> list[tuple[float, str]]:
     """Errors of held-out replicas, sequential ones among them, and of the plain arithmetic: in ceilings, with their verdicts."""
     return [
-        (size / floor[name].ceiling, verdict(size, floor[name].ceiling))
+        (size / floor[name].ceiling, word(size, *floor[name]))
         for found in measured.values()
         for arm in found.clean
         for sizes, floor in zip(arm, found.floors, strict=True)
@@ -254,13 +280,13 @@ def test_clean_arms_are_never_accused(measured: dict[str, Measured]) -> None:
     sizes = clean_sizes(measured, scalars=False)
     print(f"{len(sizes)} clean tensors, the largest error {max(sizes)[0]:.2f} ceilings")
     assert len(sizes) > 2000
-    assert {word for _, word in sizes} <= {"equal", "rounding"}
+    assert {found for _, found in sizes} <= {*RIGHT}
     assert max(sizes)[0] < LIMIT * 0.6
 
 
 def test_clean_losses_are_never_accused(measured: dict[str, Measured]) -> None:
     """No loss of a clean arm differs. With half an eps as the least ceiling 18 of 12800 sequential ones do; with an eps none."""
-    assert {word for _, word in clean_sizes(measured, scalars=True)} <= {"equal", "rounding"}
+    assert {found for _, found in clean_sizes(measured, scalars=True)} <= {*RIGHT}
 
 
 PLANTED = {"float32": (1e-4, 1e-5), "float32 adam": (1e-4, 1e-5), "float64": (1e-11, 1e-13)}
@@ -278,7 +304,7 @@ def test_planted_faults_are_always_found(measured: dict[str, Measured], kind: st
                 for size in PLANTED[name]:
                     tensors += 1
                     wrong = plain[tensor] + numpy.asarray(fault(right[tensor], kind, random) * size, plain[tensor].dtype)
-                    if verdict(error(wrong, right[tensor]), floor[tensor].ceiling) != "differs":
+                    if word(error(wrong, right[tensor]), *floor[tensor]) != "differs":
                         missed.append((name, tensor, size, floor[tensor].ceiling))
     assert tensors >= 200
     assert not missed, f"{len(missed)} of {tensors}: {missed[:5]}"

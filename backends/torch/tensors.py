@@ -34,9 +34,10 @@ class Tensors(nn.Module):
         self.owned = nn.ParameterList(self.tensors.values())
 
     def empty(self, layout: Layout) -> Any:
-        """Zeros for one parameter. Convolutions are fastest with kernels that lie channels last, as their images do."""
+        """Zeros for one parameter. Convolutions are fastest with kernels that lie channels last, as their images do; of one by one numbers
+        they do so anyway (see transposed)."""
         zeros = torch.zeros(layout.shape, dtype=self.dtype, device=self.device)
-        return zeros.to(memory_format=torch.channels_last) if zeros.dim() == 4 else zeros
+        return zeros.to(memory_format=torch.channels_last) if zeros.dim() == 4 and zeros.shape[2:].numel() > 1 else zeros
 
     def get(self, node: Node, short: str) -> Optional[Any]:
         """A parameter of a node; None where it has none of that name."""

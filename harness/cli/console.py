@@ -137,6 +137,7 @@ def styled(text: str) -> Any:
     colours = {
         "agrees": "green",
         "differs": "bold red",
+        "undecided": "bold yellow",
         "bitwise equal": "green",
         "within rounding": "green",
         "changed": "bold red",

@@ -120,13 +120,14 @@ def gradients(run: Run) -> None:
         return
     worst = table.pivot_table(index="tensor", columns="arm", values="error", aggfunc="max", sort=False)
     floor = table[table["arm"] == arms[0]].groupby("tensor", sort=False)["floor"].max()
+    seen = run.seen_from
     found = [
-        {"tensor": tensor, "floor": float(floor[tensor]), **{arm: float(worst[arm][tensor]) for arm in arms}}
+        {"tensor": tensor, "floor": float(floor[tensor]), "seen": float(seen[tensor]), **{arm: float(worst[arm][tensor]) for arm in arms}}
         for tensor in floor.index
     ]
-    columns: dict[str, console.Format] = {"tensor": words, "floor": error, **dict.fromkeys(arms, error)}
-    title = "Gradients: largest relative error over the forced steps, beside what rounding alone does"
-    console.table(title, found, columns, {arm: arm for arm in arms})
+    columns: dict[str, console.Format] = {"tensor": words, "floor": error, "seen": error, **dict.fromkeys(arms, error)}
+    title = "Gradients: largest relative error over the forced steps, beside what rounding alone does and from where on a fault is seen"
+    console.table(title, found, columns, {"seen": "seen from", **{arm: arm for arm in arms}})
 
 
 def timings(run: Run) -> None:
@@ -144,6 +145,17 @@ def timings(run: Run) -> None:
     console.table("Timings and memory (indicative: medians of interleaved blocks, one process an arm)", found, columns, names)
     if found and all(row["peak_mib"] is None for row in found):
         result("Memory is not measured on this system.")
+
+
+def sight(run: Run) -> str:
+    """What "agree" means here: from what size on a wrong gradient would have been seen."""
+    table = run.seen_from
+    visible = table[table < 1]
+    if visible.empty:
+        return ""
+    text = f"A gradient that is off by {visible.max():.1g} of its length would have been seen in every layer"
+    blind = table[table >= 1]
+    return f"{text} ({', '.join(blind.index)} is rounding alone)." if len(blind) else f"{text}."
 
 
 def causes(run: Run) -> None:
@@ -176,19 +188,19 @@ def worst(numbers: Sequence[Mapping[str, Any]]) -> str:
 def verdict(run: Run) -> str:
     """The whole run in a sentence."""
     judged = [record for record in run.arms if record.status == "ok" and record.facts.get("verdict")]
-    differing = [record for record in judged if record.facts["verdict"] == "differs"]
+    differing = [record for record in judged if record.facts["verdict"] != "agrees"]
     failed = [record for record in run.arms if record.status not in ("ok", "unsupported", "missing")]
     if differing:
         first = differing[0].facts["first"]
         where = f"step {first['step']}, {first['kind']} of {first['tensor']}"
         names = ", ".join(record.arm for record in differing)
-        text = f"{names} of {len(judged)} arms: numbers that rounding does not explain, first at {where}."
+        text = f"{names} of {len(judged)} arms: {first['verdict']}, no rounding, first at {where}."
     elif judged:
         worst = max(judged, key=lambda record: record.facts["largest_ratio"])
         text = (
             f"{len(judged)} of {len(run.arms)} arms agree with the reference: the largest error of any tensor is "
-            f"{worst.facts['largest_ratio']:.1f} times the rounding floor ({worst.arm})."
-        )
+            f"{worst.facts['largest_ratio']:.1f} times the rounding floor ({worst.arm}). {sight(run)}"
+        ).rstrip()
     else:
         text = "No arm could be judged."
     return f"{text} {len(failed)} failed: {', '.join(f'{r.arm} ({r.status})' for r in failed)}." if failed else text

@@ -5,7 +5,7 @@ from .checks import ContractBroken, check_outputs, check_probe, check_state, che
 from .contract import Adapter, Program, missing
 from .files import fingerprint, flat_state, float32_state, load_arrays, nested_state, save_arrays, state_fingerprint
 from .positions import rotations, sinusoids
-from .rounding import LIMIT, Floor, error, errors, floors, norm, verdict
+from .rounding import LIMIT, Floor, error, errors, floors, norm
 from .rules import clipped, updated
 from .shared import OPTIONS, masked, missing_device, numpy_batches, unsupported
 from .steps import changes
@@ -49,5 +49,4 @@ __all__ = [
     "state_fingerprint",
     "unsupported",
     "updated",
-    "verdict",
 ]  # fmt: skip

@@ -60,12 +60,3 @@ def floors(replicas: Sequence[Mapping[str, float]], sequential: Sequence[Mapping
         highest = max([own, float(values.max()), *(replica[name] for replica in sequential)])
         found[name] = Floor(float(numpy.sqrt(numpy.mean(values**2))), highest)
     return found
-
-
-def verdict(error: float, ceiling: float) -> str:
-    """One word for one tensor."""
-    if not numpy.isfinite(error):
-        return "invalid"
-    if error == 0:
-        return "equal"
-    return "rounding" if error <= LIMIT * ceiling else "differs"

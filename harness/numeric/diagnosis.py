@@ -6,13 +6,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..interface import Floor
+from .words import RIGHT, told
+
 Located = dict[str, Any]
 
 
 def wrong_steps(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """The first and the last step at which a tensor is no rounding."""
-    steps = sorted({row["step"] for row in rows if row["verdict"] in ("differs", "invalid")})
+    steps = sorted({row["step"] for row in rows if row["verdict"] not in RIGHT})
     return [steps[0], *steps[-1:]] if len(steps) > 1 else steps
+
+
+def witnessed(level: Mapping[str, Floor] | None, sizes: Mapping[str, float] | None) -> dict[str, dict[str, float]]:
+    """What the other number format says of each tensor: its ceiling there, and the arm's error where it was run in it; empty where nothing
+    is known."""
+    if level is None:
+        return {}
+    found: dict[str, dict[str, float]] = {name: {"ceiling": both.ceiling} for name, both in level.items()}
+    for name, size in (sizes or {}).items():
+        found[name]["error"] = size
+    return found
+
+
+def tell(rows: Sequence[dict[str, Any]], dtype: str, witnesses: Mapping[int, Mapping[str, Mapping[str, float]]]) -> None:
+    """Say of every tensor that differs what its difference is. Where no witness was heard at its step, the one of the same tensor at
+    another step counts."""
+    for row in rows:
+        name = f"{row['kind']}/{row['tensor']}"
+        heard = [witnesses[step].get(name) for step in (row["step"], *witnesses) if step in witnesses]
+        witness = next((one for one in heard if one and (dtype == "float64" or "error" in one)), None)
+        row["verdict"] = told(row, dtype, witness)
 
 
 def joined(found: Mapping[int, Sequence[Located]]) -> list[Located]:

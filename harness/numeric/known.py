@@ -194,7 +194,17 @@ def row(name: str, dtype: str, tried: Tried, known: Sequence[Known]) -> Row:
         entries += explained
         left += [] if explained else [problem]
     state = "differs" if left else "recorded" if problems else "holds"
-    return Row(name, dtype, case["about"], case["uses"], state, left, list(dict.fromkeys(entries)), found.get("ratio"), found.get("error"))
+    return Row(
+        name,
+        dtype,
+        case["about"],
+        case["uses"],
+        state,
+        left,
+        list(dict.fromkeys(entries)),
+        found.get("ratio"),
+        found.get("error"),
+    )
 
 
 def gone(item: Known, dtype: str, tried: Tried, used: set[tuple[str, str, str]]) -> Iterator[str]:

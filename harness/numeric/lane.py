@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ArmFailed
-from ..interface import errors, floors, load_arrays
+from ..interface import Floor, errors, floors, load_arrays
 from ..pool import Crew, Worker
 from ..records.store import file_name
 from ..registry import Arm, backend
 from ..spec import ProgramSpec, encode, relevant_forms
 from .agreement import compare, conclusion
-from .diagnosis import joined, wrong_steps
+from .diagnosis import joined, tell, witnessed, wrong_steps
 from .trajectory import Trajectory
 
 REFERENCE = Arm("numpy")
@@ -58,6 +58,7 @@ class Reference:
 
     folder: Path
     outcome: Outcome
+    forms: dict[str, str] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
     floors: dict[int, Any] = field(default_factory=dict)
 
@@ -120,28 +121,28 @@ class Lane:
             outcome = self.free_pass(worker, REFERENCE, name, build, folder, self.trajectory.steps)
             steps = [step for step in self.trajectory.steps if (folder / f"state-{step}.npz").exists()]
             stopped = outcome.facts["stopped"]
-            found = Reference(folder, outcome, [step for step in steps if stopped is None or step < stopped])
+            found = Reference(folder, outcome, dict(forms), [step for step in steps if stopped is None or step < stopped])
             worker.ask("forced", steps=found.steps, states=str(folder), folder=str(folder))
-            self.measure_floor(worker, found, spec)
+            found.floors = self.measured(worker, found, self.dtype, found.steps)
         outcome.facts["forms"] = dict(forms)
         outcome.agreement = [row for step in found.steps for row in self.rows(found, found.folder, step)]
         return found
 
-    def measure_floor(self, worker: Worker, found: Reference, spec: ProgramSpec) -> None:
-        """Replicas of the reference in the arms' number format, each with roundings of its own, and some more with sequential sums."""
-        count = self.trajectory.replicas
-        modes = self.replica_modes()
-        measured: dict[int, list[dict[str, float]]] = {step: [] for step in found.steps}
-        folder = found.folder / "replica"
-        folder.mkdir()
-        for mode in modes:
-            self.build(worker, Build(spec, self.dtype, "cpu", mode))
-            worker.ask("forced", steps=found.steps, states=str(found.folder), folder=str(folder))
-            for step in found.steps:
+    def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[int]) -> dict[int, dict[str, Floor]]:
+        """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums."""
+        spec = self.spec.with_forms(found.forms)
+        sizes: dict[int, list[dict[str, float]]] = {step: [] for step in steps}
+        folder = found.folder / f"replica-{dtype}"
+        folder.mkdir(exist_ok=True)
+        for mode in self.replica_modes():
+            self.build(worker, Build(spec, dtype, "cpu", mode))
+            worker.ask("forced", steps=list(steps), states=str(found.folder), folder=str(folder))
+            for step in steps:
                 path = folder / f"forced-{step}.npz"
-                measured[step].append(errors(load_arrays(path), load_arrays(found.folder / path.name)))
+                sizes[step].append(errors(load_arrays(path), load_arrays(found.folder / path.name)))
                 path.unlink()
-        found.floors = {step: floors(replicas[:count], replicas[count:], self.dtype) for step, replicas in measured.items()}
+        count = self.trajectory.replicas
+        return {step: floors(replicas[:count], replicas[count:], dtype) for step, replicas in sizes.items()}
 
     def run(self, arm: Arm) -> Outcome:
         """One arm: free pass, forced pass, comparison.
@@ -159,38 +160,59 @@ class Lane:
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
             outcome.facts["faults"] = worker.ask("faults")
-        for step in reference.steps:
-            outcome.agreement += self.rows(reference, folder, step)
-        outcome.facts.update(conclusion(outcome.agreement), forms=forms)
+            for step in reference.steps:
+                outcome.agreement += self.rows(reference, folder, step)
+            wrong = wrong_steps(outcome.agreement)
+            witnesses = self.other_format(worker, arm, reference, folder, wrong) if wrong and self.dtype == "float32" else {}
         self.check_same_data(outcome, reference)
-        if outcome.facts["verdict"] == "differs":
+        if wrong:
             self.progress(arm.name, {"phase": "looking for the cause"})
-            outcome.facts["located"] = self.diagnose(arm, reference, forms, folder, wrong_steps(outcome.agreement))
+            found, level = self.diagnose(arm, reference, folder, wrong)
+            tell(outcome.agreement, self.dtype, {step: witnessed(level.get(step), witnesses.get(step)) for step in wrong})
+            outcome.facts["located"] = found
+        outcome.facts.update(conclusion(outcome.agreement), forms=forms)
         for step in reference.steps:
             (folder / f"forced-{step}.npz").unlink()
         return outcome
 
-    def diagnose(
-        self, arm: Arm, reference: Reference, forms: Mapping[str, str], folder: Path, steps: Sequence[int]
-    ) -> list[dict[str, Any]]:
-        """Where an arm goes wrong and why; nothing where the reference cannot say."""
-        modes = self.replica_modes()
+    def other_format(
+        self, worker: Worker, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
+    ) -> dict[int, dict[str, float]]:
+        """Errors of an arm in float64 at some steps, by tensor: the second witness. None where it has no float64."""
+        beside = folder / "float64"
+        beside.mkdir()
         try:
-            with self.crew.worker(REFERENCE, f"{arm.name} cause") as worker:
-                adapter = backend(REFERENCE)
-                worker.ask("open", module=adapter.module, place=adapter.place)
-                self.build(worker, Build(self.spec.with_forms(forms), "float64", "cpu", ""))
-                found = {
-                    step: worker.ask(
-                        "locate", step=step, states=str(reference.folder), tensors=str(folder), dtype=self.dtype, replicas=modes
-                    )
-                    for step in steps
-                }
+            self.build(worker, Build(self.spec, "float64", self.crew.device, arm.mode))
+            worker.ask("forced", steps=list(steps), states=str(reference.folder), folder=str(beside))
         except ArmFailed as problem:
             if problem.status == "interrupted":
                 raise
-            return []
-        return joined(found)
+            return {}
+        names = {step: f"forced-{step}.npz" for step in steps}
+        return {step: errors(load_arrays(beside / name), load_arrays(reference.folder / name)) for step, name in names.items()}
+
+    def diagnose(
+        self, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
+    ) -> tuple[list[dict[str, Any]], dict[int, dict[str, Floor]]]:
+        """Where an arm goes wrong and why, and floors in the other number format; nothing where the reference cannot say."""
+        adapter, other = backend(REFERENCE), "float64" if self.dtype == "float32" else "float32"
+        try:
+            with self.crew.worker(REFERENCE, f"{arm.name} cause") as worker:
+                worker.ask("open", module=adapter.module, place=adapter.place)
+                level = self.measured(worker, reference, other, steps)
+                self.build(worker, Build(self.spec.with_forms(reference.forms), "float64", "cpu", ""))
+                found = {
+                    step: worker.ask(
+                        "locate", step=step, states=str(reference.folder), tensors=str(folder), dtype=self.dtype,
+                        replicas=self.replica_modes(),
+                    )
+                    for step in steps
+                }  # fmt: skip
+        except ArmFailed as problem:
+            if problem.status == "interrupted":
+                raise
+            return [], {}
+        return joined(found), level
 
     def replica_modes(self) -> list[str]:
         """The replicas that measure what rounding does."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 import pandas
 
+from ..interface import LIMIT
 from ..records.record import Record
 from ..records.runs import find, read_run
 from .statistics import median_steps, ratios
@@ -93,6 +94,14 @@ class Run:
     def gradients(self) -> pandas.DataFrame:
         """The rows of `agreement` that are gradients of parameters."""
         return self.agreement[self.agreement["kind"] == "gradients"].reset_index(drop=True)
+
+    @property
+    def seen_from(self) -> pandas.Series:
+        """Of each parameter the smallest relative gradient error that is no rounding, at the forced step where that is smallest; in the
+        first arm's form."""
+        table = self.gradients
+        arm = next((record.arm for record in self.arms if record.agreement), "")
+        return LIMIT * table[table["arm"] == arm].groupby("tensor", sort=False)["ceiling"].min()
 
     @cached_property
     def timings(self) -> pandas.DataFrame:
@@ -194,7 +203,7 @@ class Run:
         verdicts = {record.facts.get("verdict") for record in self.arms} - {None}
         if self.manifest.get("unsaved") or statuses - {"ok", "missing", "unsupported"} or not verdicts:
             return 3
-        return 1 if "differs" in verdicts or self.faults else 0
+        return 1 if verdicts != {"agrees"} or self.faults else 0
 
     @property
     def faults(self) -> list[tuple[str, str]]:

@@ -115,6 +115,7 @@ def transpose() -> Iterator[Case]:
         output_padding={"filters": 2, "kernel_size": 3, "strides": (2, 3), "padding": 1, "output_padding": (1, 2)},
         asymmetric={"filters": 2, "kernel_size": 3, "strides": 2, "padding": (1, 0, 2, 1), "kernel_regularizer": L2(l2=0.125)},
         dilation={"filters": 2, "kernel_size": 2, "dilation_rate": (2, 3), "rows": 1},
+        one_by_one={"filters": 4, "kernel_size": 1, "strides": 2, "padding": "same", "shape": (7, 6, 2), "rows": 12},
     )  # fmt: skip
 
 

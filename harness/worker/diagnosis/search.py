@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ...interface import LIMIT, Arrays, error
 from . import catalogue
+from .makers import makers
 from .setting import Setting, WhatIf, both
 
 #: meanings that explain a part, of which pairs are tried
@@ -28,10 +29,10 @@ class Tool(NamedTuple):
     dtype: str
     replicas: Sequence[str]
 
-    def replay(self, setting: Setting, dtype: str = "float64", mode: str = "") -> Arrays:
+    def replay(self, setting: Setting, dtype: str = "float64", mode: str = "", only: Optional[Set[str]] = None) -> Arrays:
         """A step, node by node, from the arm's numbers."""
         program = self.adapter.Program(setting.spec, dtype, "cpu", mode)
-        found: Arrays = self.adapter.replay(program, setting.state, setting.batch, setting.tensors)
+        found: Arrays = self.adapter.replay(program, setting.state, setting.batch, setting.tensors, only)
         return found
 
 
@@ -69,6 +70,11 @@ class Question(NamedTuple):
     ceilings: Dict[str, float]
 
     @property
+    def nodes(self) -> Set[str]:
+        """What has to be replayed: whoever has a share in the tensors."""
+        return {maker for name in self.errors for maker in makers(self.setting.spec, name)}
+
+    @property
     def wrong(self) -> List[str]:
         """The tensors that are wrong."""
         return [name for name, size in self.errors.items() if not size <= LIMIT * self.ceilings[name]]
@@ -76,7 +82,7 @@ class Question(NamedTuple):
     def ask(self, what: WhatIf) -> Optional[Answer]:
         """How well a meaning fits; None where it cannot be."""
         try:
-            made = self.tool.replay(what.change(self.setting))
+            made = self.tool.replay(what.change(self.setting), only=self.nodes)
             made = what.back(made) if what.back else made
         except IMPOSSIBLE:
             return None

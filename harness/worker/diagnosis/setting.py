@@ -76,11 +76,24 @@ def other_layer(node: Node, layer: Any) -> Optional[Node]:
     return found if same and found.output_shape == node.output_shape else None
 
 
-def what_if_layer(node: Node, text: str, layer: Any) -> WhatIfs:
-    """A node with another layer; nothing where that is not possible."""
-    found = other_layer(node, layer)
-    if found is not None:
-        yield WhatIf(text, lambda setting: with_node(setting, found))
+def what_if_layer(node: Node, text: str, change: Callable[[Any], Any]) -> WhatIfs:
+    """A node whose layer is changed; nothing where that is not possible. `change` takes the layer as it is then: another change may be
+    there already."""
+    if other_layer(node, change(node.layer)) is not None:
+        yield WhatIf(text, lambda setting: with_layer(setting, node.name, change))
+
+
+def with_layer(setting: Setting, name: str, change: Callable[[Any], Any]) -> Setting:
+    """Another layer at a node.
+
+    Raises:
+        ValueError: it does not take what the node reads.
+    """
+    node = node_of(setting.spec, name)
+    found = other_layer(node, change(node.layer))
+    if found is None:
+        raise ValueError(f"no such layer at {name}")
+    return with_node(setting, found)
 
 
 def read_otherwise(text: str, turns: Any) -> WhatIf:

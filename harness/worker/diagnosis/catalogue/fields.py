@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 from ....spec import Node
 from ..setting import WhatIfs, what_if_layer
@@ -27,24 +27,29 @@ LEFT_OUT = ("name", "inputs", "use_bias", "scale", "center", "return_sequences",
 
 def fields(node: Node) -> WhatIfs:
     """Every key's other values."""
-    layer: Any = node.layer
-    for holder, put in holders(layer):
-        for item in dataclasses.fields(holder):
-            if item.name in LEFT_OUT:
-                continue
-            old = getattr(holder, item.name)
+    holder = holder_of(node.layer)
+    for item in dataclasses.fields(holder):
+        old = getattr(holder, item.name)
+        if item.name not in LEFT_OUT:
             for value in values(node, item.name, old):
                 if value != old:
-                    text = f"{item.name} {said(value)} instead of {said(old)}"
-                    yield from what_if_layer(node, text, put(dataclasses.replace(holder, **{item.name: value})))
+                    yield from what_if_layer(node, f"{item.name} {said(value)} instead of {said(old)}", putting(item.name, value))
 
 
-def holders(layer: Any) -> Iterator[Tuple[Any, Any]]:
-    """The layer, and its activation where it is one: (what has keys, from another one to the layer)."""
-    if dataclasses.is_dataclass(getattr(layer, "activation", None)):
-        yield layer.activation, lambda function: dataclasses.replace(layer, activation=function)
-    else:
-        yield layer, lambda other: other
+def holder_of(layer: Any) -> Any:
+    """What has the keys: the layer, or its function where it is an activation."""
+    function = getattr(layer, "activation", None)
+    return function if dataclasses.is_dataclass(function) else layer
+
+
+def putting(name: str, value: Any) -> Callable[[Any], Any]:
+    """From a layer to the same with another value of a key."""
+
+    def change(layer: Any) -> Any:
+        other = dataclasses.replace(holder_of(layer), **{name: value})
+        return other if holder_of(layer) is layer else dataclasses.replace(layer, activation=other)
+
+    return change
 
 
 def values(node: Node, name: str, old: Any) -> Iterator[Any]:

@@ -19,8 +19,8 @@ from ....spec.layers import (
     LayerNormalization,
     MultiHeadAttention,
 )
-from ..setting import Setting, WhatIf, WhatIfs, other_layer, read_otherwise, what_if_layer, with_node
-from .fields import VALUES, said
+from ..setting import Setting, WhatIf, WhatIfs, read_otherwise, what_if_layer, with_layer
+from .fields import VALUES, putting, said
 
 #: layers that are mixed up, and take the same keys
 ALIKE = (
@@ -51,13 +51,18 @@ def other_types(node: Node) -> WhatIfs:
             if name not in (now, "step"):
                 for function in with_values(kind):
                     text = f"{name}{in_brackets(function)} instead of {now}"
-                    yield from what_if_layer(node, text, Activation(activation=function))
+                    yield from what_if_layer(node, text, always(Activation(activation=function)))
     for group in ALIKE:
         for name in group:
             if layer.type in group and name != layer.type:
                 cls = family(Layer)[name]
                 kept = {item.name: getattr(layer, item.name) for item in dataclasses.fields(cls) if hasattr(layer, item.name)}
-                yield from what_if_layer(node, f"{name} instead of {layer.type}", cls(**kept))
+                yield from what_if_layer(node, f"{name} instead of {layer.type}", always(cls(**kept)))
+
+
+def always(layer: Any) -> Callable[[Any], Any]:
+    """This layer, whatever was there."""
+    return lambda _: layer
 
 
 def with_values(cls: Any) -> Iterator[Any]:
@@ -90,7 +95,7 @@ def other_side(node: Node) -> WhatIfs:
     for text, sides in wanted.items():
         if tuple(sides) != tuple(pads):
             numbers = tuple(length for both in sides for length in both)
-            yield from what_if_layer(node, text, dataclasses.replace(layer, padding=numbers))
+            yield from what_if_layer(node, text, putting("padding", numbers))
 
 
 def other_layouts(node: Node) -> WhatIfs:
@@ -182,19 +187,25 @@ def variances(setting: Setting, node: Node) -> WhatIfs:
     gamma = f"{node.name}/gamma"
     if count > 1 and gamma in setting.state.parameters:
         share = (count - 1) / count
-        found = other_layer(node, dataclasses.replace(layer, epsilon=layer.epsilon * share))
         turned = read_otherwise("", {gamma: (times(math.sqrt(share)), times(math.sqrt(share)))})
-        if found is not None:
-            yield turned._replace(
-                text="normalised by the unbiased variance, n / (n - 1) times the biased one",
-                change=lambda setting: turned.change(with_node(setting, found)),
-            )
+
+        def smaller(layer: Any) -> Any:
+            return dataclasses.replace(layer, epsilon=layer.epsilon * share)
+
+        yield turned._replace(
+            text="normalised by the unbiased variance, n / (n - 1) times the biased one",
+            change=lambda setting: turned.change(with_layer(setting, node.name, smaller)),
+        )
     if isinstance(layer, BatchNormalization):
         form = "batch_normalization.variance"
         now = setting.spec.forms.get(form, "biased")
         other = "biased" if now == "unbiased" else "unbiased"
-        spec = setting.spec.with_forms({**setting.spec.forms, form: other})
-        yield WhatIf(f"a moving variance of {other} instead of {now} ones", lambda setting: setting._replace(spec=spec))
+        yield WhatIf(f"a moving variance of {other} instead of {now} ones", with_form(form, other))
+
+
+def with_form(name: str, value: str) -> Callable[[Setting], Setting]:
+    """Another form."""
+    return lambda setting: setting._replace(spec=setting.spec.with_forms({**setting.spec.forms, name: value}))
 
 
 def averaged(setting: Setting, node: Node) -> int:

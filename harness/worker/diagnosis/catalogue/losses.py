@@ -27,10 +27,10 @@ def losses(setting: Setting) -> WhatIfs:
             old = getattr(loss, item.name)
             if value != old:
                 text = f"{item.name} {said(value)} instead of {said(old)}"
-                yield WhatIf(text, with_loss(dataclasses.replace(loss, **{item.name: value})))
+                yield WhatIf(text, with_loss(item.name, value))
     for name, cls in family(Loss).items():
         if name != loss.type and setting.spec.targets in cls.targets:
-            yield WhatIf(f"{name} instead of {loss.type}", with_loss(cls(reduction=loss.reduction)))
+            yield WhatIf(f"{name} instead of {loss.type}", other_loss(cls(reduction=loss.reduction)))
     if setting.batch.weights is not None:
         yield WhatIf("the sample weights are not looked at", unweighted)
     for text, factor in (("no penalty", 0.0), ("half the penalty", 0.5), ("twice the penalty", 2.0)):
@@ -38,7 +38,17 @@ def losses(setting: Setting) -> WhatIfs:
             yield WhatIf(text, penalised(factor))
 
 
-def with_loss(loss: Loss) -> Any:
+def with_loss(name: str, value: Any) -> Any:
+    """Another value of one key of the loss as it is then."""
+
+    def change(setting: Setting) -> Setting:
+        loss = dataclasses.replace(setting.spec.loss, **{name: value})
+        return setting._replace(spec=dataclasses.replace(setting.spec, loss=loss))
+
+    return change
+
+
+def other_loss(loss: Loss) -> Any:
     """Another loss."""
     return lambda setting: setting._replace(spec=dataclasses.replace(setting.spec, loss=loss))
 

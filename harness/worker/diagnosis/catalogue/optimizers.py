@@ -9,6 +9,7 @@ from ....interface import Arrays
 from ....spec import FORMS, Optimizer, active_slots, family
 from ..setting import Setting, WhatIf, WhatIfs
 from .fields import said
+from .layers import with_form
 
 VALUES: Dict[str, Tuple[Any, ...]] = {
     "epsilon": (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12),
@@ -34,9 +35,14 @@ def optimizers(setting: Setting) -> WhatIfs:
     yield from others(setting)
 
 
-def changed(spec: Any, **fields: Any) -> Any:
-    """Another optimizer."""
-    return lambda setting: setting._replace(spec=dataclasses.replace(setting.spec, optimizer=dataclasses.replace(spec, **fields)))
+def changed(**fields: Any) -> Any:
+    """Other keys of the optimizer as it is then."""
+
+    def change(setting: Setting) -> Setting:
+        optimizer = dataclasses.replace(setting.spec.optimizer, **fields)
+        return setting._replace(spec=dataclasses.replace(setting.spec, optimizer=optimizer))
+
+    return change
 
 
 def still(tensors: Arrays) -> Arrays:
@@ -56,7 +62,7 @@ def constants(setting: Setting) -> WhatIfs:
             options.append(1 - old)
         for value in options:
             if value != old and not (item.name == "momentum" and not old):
-                yield WhatIf(f"{item.name} {said(value)} instead of {said(old)}", changed(spec, **{item.name: value}))
+                yield WhatIf(f"{item.name} {said(value)} instead of {said(old)}", changed(**{item.name: value}))
 
 
 def decays(setting: Setting) -> WhatIfs:
@@ -66,9 +72,9 @@ def decays(setting: Setting) -> WhatIfs:
         return
     if spec.type != "lamb":
         now, other = ("decoupled", "coupled") if spec.decoupled else ("coupled", "decoupled")
-        yield WhatIf(f"weight decay {other} instead of {now}", changed(spec, decoupled=not spec.decoupled))
+        yield WhatIf(f"weight decay {other} instead of {now}", changed(decoupled=not spec.decoupled))
     for text, factor in (("no weight decay", 0.0), ("half the weight decay", 0.5), ("twice the weight decay", 2.0)):
-        yield WhatIf(text, changed(spec, weight_decay=spec.weight_decay * factor))
+        yield WhatIf(text, changed(weight_decay=spec.weight_decay * factor))
 
 
 def clippings(setting: Setting) -> WhatIfs:
@@ -79,8 +85,8 @@ def clippings(setting: Setting) -> WhatIfs:
         if limit is not None:
             for other in CLIPS:
                 if other != name:
-                    yield WhatIf(f"{other} instead of {name}", changed(spec, **{name: None, other: limit}))
-            yield WhatIf("no clipping", changed(spec, **{name: None}))
+                    yield WhatIf(f"{other} instead of {name}", changed(**{name: None, other: limit}))
+            yield WhatIf("no clipping", changed(**{name: None}))
 
 
 def counts(setting: Setting) -> WhatIfs:
@@ -88,7 +94,7 @@ def counts(setting: Setting) -> WhatIfs:
     spec: Any = setting.spec.optimizer
     every = spec.gradient_accumulation_steps
     if spec.schedule is not None:
-        yield WhatIf("the schedule is left out", changed(spec, schedule=None))
+        yield WhatIf("the schedule is left out", changed(schedule=None))
     what = "the schedule's count" if spec.schedule is not None else "the count of updates"
     for text, more in (("one ahead", every), ("one behind", -every)):
         if setting.state.step + more >= 0:
@@ -112,9 +118,7 @@ def forms(setting: Setting) -> WhatIfs:
         now = setting.spec.forms.get(name, next(iter(options)))
         for value, formula in options.items():
             if value != now:
-                spec = setting.spec.with_forms({**setting.spec.forms, name: value})
-                text = f"{name} is {value} instead of {now}: {formula}"
-                yield WhatIf(text, lambda setting, spec=spec: setting._replace(spec=spec))  # type: ignore[misc]
+                yield WhatIf(f"{name} is {value} instead of {now}: {formula}", with_form(name, value))
 
 
 def others(setting: Setting) -> WhatIfs:
