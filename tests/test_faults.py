@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from .faults import faulty
 from .faults.models import MODELS, drawn
 
 ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "tests" / "faults"
 REPLICAS = [*(f"replica-{number}" for number in range(16)), *(f"sequential-{number}" for number in range(6))]
 #: one of every kind, some with a cause and some without
 TRIED = (
@@ -146,26 +148,6 @@ def test_rounding_to_bits(bits: int) -> None:
         assert numpy.array_equal(found, values.astype(numpy.float32))
 
 
-EXPERIMENT = """
-name = "several"
-[data]
-type = "digits"
-scale = 16.0
-[model]
-layers = [
-  { type = "reshape", target_shape = [8, 8] }, { type = "lstm", units = 12 },
-  { type = "batch_normalization", epsilon = 1e-3, momentum = 0.75 }, { type = "dense", units = 12, activation = "relu" },
-  { type = "dropout", rate = 0.25 }, { type = "dense", units = 10 },
-]
-[train]
-loss = "softmax_cross_entropy"
-optimizer = { type = "adam", learning_rate = 0.015625, epsilon = 1e-3 }
-batch_size = 48
-epochs = 1
-[compare]
-arms = ["torch"]
-forced_steps = [0, 9]
-"""
 NAMED = {
     "bn_epsilon": ("batch_normalization_1", "epsilon 0.01 instead of 0.001"),
     "lstm_gates": ("lstm_1", "gates f i g o instead of i f g o"),
@@ -178,24 +160,17 @@ NAMED = {
 def test_they_are_named_by_the_command(harness: Callable[..., Any], tmp_path: Path) -> None:
     """A wrong epsilon, a swapped gate, a transposed square kernel, a skipped step and one wrong bit of a mask: in words, and in the record;
     the arm as it is agrees."""
-    (tmp_path / "several.toml").write_text(EXPERIMENT, encoding="utf-8")
-    arms = ",".join(["torch", *(f"faulty:{name}" for name in NAMED)])
-    words = (
-        "--backend",
-        str(ROOT / "tests" / "faults" / "faulty.py"),
-        "--arm",
-        arms,
-        "--no-timings",
-        "-q",
-        "--results",
-        str(tmp_path),
-    )
-    done = harness("run", str(tmp_path / "several.toml"), *words)
+    arms = ["torch", *(f"faulty:{name}" for name in NAMED)]
+    words = ("--backend", FOLDER / "faulty.py", "--arm", ",".join(arms), "--no-timings", "-q", "--results", tmp_path)
+    done = harness("run", FOLDER / "several.toml", *words)
     assert done.returncode == 1, done.stdout + done.stderr
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^faulty:.*$", readme, re.MULTILINE):
+        assert line in done.stdout
     for name, (node, cause) in NAMED.items():
         line = next(line for line in done.stdout.splitlines() if line.startswith(f"faulty:{name}, step 0, "))
         assert node in line
-        assert cause in line
+        assert cause in line, line
     shown = json.loads(harness("compare", "--json", "--results", str(tmp_path)).stdout)
     facts = {arm["arm"]: arm["facts"] for arm in shown["arms"]}
     assert facts["torch"]["verdict"] == "agrees"

@@ -171,10 +171,10 @@ def causes(run: Run) -> None:
 def why(cause: Mapping[str, Any] | None) -> str:
     """A cause in words."""
     if cause is None:
-        return "no cause found."
-    only = f" {cause['only']}" if "only" in cause else ""
-    others = f" (or: {'; '.join(cause['or'][:3])})" if cause["or"] else ""
-    return f"{cause['text']} explains {100 * cause['explains']:.4g} % of the difference{only}{others}."
+        return "no cause found"
+    only = f", {cause['only']} alone" if "only" in cause else ""
+    others = f"; or {', or '.join(cause['or'][:3])}" if cause["or"] else ""
+    return f"{cause['text']}{others} (explains {100 * cause['explains']:.4g} % of the difference{only})"
 
 
 def worst(numbers: Sequence[Mapping[str, Any]]) -> str:
