@@ -122,7 +122,7 @@ def gradients(run: Run) -> None:
     floor = table[table["arm"] == arms[0]].groupby("tensor", sort=False)["floor"].max()
     seen = run.seen_from
     found = [
-        {"tensor": tensor, "floor": float(floor[tensor]), "seen": float(seen[tensor]), **{arm: float(worst[arm][tensor]) for arm in arms}}
+        {"tensor": tensor, "floor": float(floor[tensor]), "seen": seen.get(tensor), **{arm: float(worst[arm][tensor]) for arm in arms}}
         for tensor in floor.index
     ]
     columns: dict[str, console.Format] = {"tensor": words, "floor": error, "seen": error, **dict.fromkeys(arms, error)}
@@ -161,6 +161,8 @@ def sight(run: Run) -> str:
 def causes(run: Run) -> None:
     """Of every arm that differs: the nodes that are wrong by themselves, each with its cause and its worst number."""
     for record in run.arms:
+        if "not_located" in record.facts:
+            result(f"{record.arm}: where it goes wrong could not be found ({record.facts['not_located']})")
         for entry in record.facts.get("located") or []:
             first = entry["tensors"][0]
             excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
@@ -194,7 +196,7 @@ def verdict(run: Run) -> str:
         first = differing[0].facts["first"]
         where = f"step {first['step']}, {first['kind']} of {first['tensor']}"
         names = ", ".join(record.arm for record in differing)
-        text = f"{names} of {len(judged)} arms: {first['verdict']}, no rounding, first at {where}."
+        text = f"{names} of {len(judged)} arms: {first.get('verdict', 'differs')}, no rounding, first at {where}."
     elif judged:
         worst = max(judged, key=lambda record: record.facts["largest_ratio"])
         text = (

@@ -3,11 +3,12 @@ harness.interface.rounding."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..interface import Arrays, Floor, errors, norm
+from ..interface import LIMIT, Arrays, Floor, errors, norm
 from .words import RIGHT, word
 
 KINDS = ("outputs", "loss", "output_gradients", "gradients", "statistics", "updates", "slots")
@@ -30,8 +31,8 @@ def compare(step: int, tensors: Arrays, reference: Arrays, floor: Mapping[str, F
 
 
 def conclusion(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What all rows of an arm say together: the verdict, how many tensors have which word, the largest ratio, and the first tensor that
-    differs."""
+    """What all rows of an arm say together: the verdict, how many tensors have which word, the largest ratio, the first tensor that
+    differs, and what would have been seen."""
     order = {kind: index for index, kind in enumerate(KINDS)}
     bad = [row for row in rows if row["verdict"] not in RIGHT]
     first = min(bad, key=lambda row: (row["step"], order[row["kind"]]), default=None)
@@ -39,5 +40,15 @@ def conclusion(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "verdict": "agrees" if not bad else "undecided" if {row["verdict"] for row in bad} == {"undecided"} else "differs",
         "words": dict(Counter(row["verdict"] for row in rows)),
         "first": None if first is None else {key: first[key] for key in ("step", "kind", "tensor", "error", "floor", "ratio", "verdict")},
+        "seen_from": seen_from(rows),
         "largest_ratio": max((row["ratio"] for row in rows), default=0.0),
     }
+
+
+def seen_from(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """By parameter, the smallest relative error of its gradient that is no rounding, at the forced step where that is smallest."""
+    found: dict[str, float] = {}
+    for row in rows:
+        if row["kind"] == "gradients":
+            found[row["tensor"]] = min(LIMIT * row["ceiling"], found.get(row["tensor"], math.inf))
+    return found

@@ -167,9 +167,8 @@ class Lane:
         self.check_same_data(outcome, reference)
         if wrong:
             self.progress(arm.name, {"phase": "looking for the cause"})
-            found, level = self.diagnose(arm, reference, folder, wrong)
+            level = self.look_for_cause(arm, outcome, reference, folder, wrong)
             tell(outcome.agreement, self.dtype, {step: witnessed(level.get(step), witnesses.get(step)) for step in wrong})
-            outcome.facts["located"] = found
         outcome.facts.update(conclusion(outcome.agreement), forms=forms)
         for step in reference.steps:
             (folder / f"forced-{step}.npz").unlink()
@@ -191,27 +190,38 @@ class Lane:
         names = {step: f"forced-{step}.npz" for step in steps}
         return {step: errors(load_arrays(beside / name), load_arrays(reference.folder / name)) for step, name in names.items()}
 
-    def diagnose(
-        self, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
-    ) -> tuple[list[dict[str, Any]], dict[int, dict[str, Floor]]]:
-        """Where an arm goes wrong and why, and floors in the other number format; nothing where the reference cannot say."""
-        adapter, other = backend(REFERENCE), "float64" if self.dtype == "float32" else "float32"
+    def look_for_cause(
+        self, arm: Arm, outcome: Outcome, reference: Reference, folder: Path, steps: Sequence[int]
+    ) -> dict[int, dict[str, Floor]]:
+        """Write down what is located, or why nothing could be; floors in the other number format."""
         try:
-            with self.crew.worker(REFERENCE, f"{arm.name} cause") as worker:
-                worker.ask("open", module=adapter.module, place=adapter.place)
-                level = self.measured(worker, reference, other, steps)
-                self.build(worker, Build(self.spec.with_forms(reference.forms), "float64", "cpu", ""))
-                found = {
-                    step: worker.ask(
-                        "locate", step=step, states=str(reference.folder), tensors=str(folder), dtype=self.dtype,
-                        replicas=self.replica_modes(),
-                    )
-                    for step in steps
-                }  # fmt: skip
+            outcome.facts["located"], level = self.diagnose(arm, reference, folder, steps)
         except ArmFailed as problem:
             if problem.status == "interrupted":
                 raise
-            return [], {}
+            outcome.facts["not_located"] = f"{problem.status}: {problem.reason}"
+            return {}
+        return level
+
+    def diagnose(
+        self, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
+    ) -> tuple[list[dict[str, Any]], dict[int, dict[str, Floor]]]:
+        """Where an arm goes wrong and why, and floors in the other number format.
+
+        Raises:
+            ArmFailed: the reference cannot say, e.g. in the time that one answer may take.
+        """
+        adapter, other = backend(REFERENCE), "float64" if self.dtype == "float32" else "float32"
+        with self.crew.worker(REFERENCE, f"{arm.name} cause") as worker:
+            worker.ask("open", module=adapter.module, place=adapter.place)
+            level = self.measured(worker, reference, other, steps)
+            self.build(worker, Build(self.spec.with_forms(reference.forms), "float64", "cpu", ""))
+            found = {
+                step: worker.ask(
+                    "locate", step=step, states=str(reference.folder), tensors=str(folder), dtype=self.dtype, replicas=self.replica_modes()
+                )
+                for step in steps
+            }
         return joined(found), level
 
     def replica_modes(self) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy
 import pandas
 
-from ..interface import LIMIT
 from ..records.record import Record
 from ..records.runs import find, read_run
 from .statistics import median_steps, ratios
@@ -97,11 +96,9 @@ class Run:
 
     @property
     def seen_from(self) -> pandas.Series:
-        """Of each parameter the smallest relative gradient error that is no rounding, at the forced step where that is smallest; in the
-        first arm's form."""
-        table = self.gradients
-        arm = next((record.arm for record in self.arms if record.agreement), "")
-        return LIMIT * table[table["arm"] == arm].groupby("tensor", sort=False)["ceiling"].min()
+        """By parameter, the smallest relative gradient error that would have been seen (harness.numeric.agreement); of the first arm."""
+        facts = next((record.facts for record in self.arms if record.facts.get("seen_from")), {})
+        return pandas.Series(facts.get("seen_from", {}), dtype=float)
 
     @cached_property
     def timings(self) -> pandas.DataFrame:

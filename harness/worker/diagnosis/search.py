@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import isfinite
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ...interface import LIMIT, Arrays, error
@@ -89,7 +90,7 @@ class Question(NamedTuple):
         sizes = {name: error(self.setting.tensors[name], made[name]) for name in self.errors}
         excess = max(size / self.ceilings[name] for name, size in sizes.items())
         fixed = sum(sizes[name] <= LIMIT * self.ceilings[name] for name in self.wrong)
-        left = max(min(sizes[name] / self.errors[name], 1.0) for name in self.wrong)
+        left = max(min(sizes[name] / self.errors[name], 1.0) if isfinite(self.errors[name]) else 1.0 for name in self.wrong)
         return Answer(what, excess, fixed, left)
 
 
