@@ -40,11 +40,11 @@ def close(relative: float, absolute: float) -> Callable[[Any, Any], bool]:
 
 #: rules of other tools: whether two tensors are taken for the same
 RULES: dict[str, Callable[[Any, Any], bool]] = {
-    "reprod_log: mean |d| <= 1e-6": lambda found, right: bool(abs(found - right).mean() <= 1e-6),
+    "reprod_log: mean of abs(d) <= 1e-6": lambda found, right: bool(abs(found - right).mean() <= 1e-6),
     "PaDiff: means within 1e-7": lambda found, right: bool(abs(found.mean() - right.mean()) <= 1e-7 * abs(right.mean())),
     "NNSmith: 1e-2, 1e-3": close(1e-2, 1e-3),
     "Ivy: 1e-5, 1e-6": close(1e-5, 1e-6),
-    "Hugging Face: max |d| <= 1e-5": close(0, 1e-5),
+    "Hugging Face: max of abs(d) <= 1e-5": close(0, 1e-5),
     "Keras: 1e-3": close(0, 1e-3),
     "ONNX: 1e-3, 1e-7": close(1e-3, 1e-7),
     "Polygraphy: 1e-5, 1e-5": close(1e-5, 1e-5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import keras
@@ -88,12 +89,17 @@ def convolved(node: Node, activation: Any, make: Callable[..., Any], each_place:
         each_place: the engine cannot move the window so far: it is moved to each place, and most are left out.
     """
     layer: Any = node.layer
-    own = layer.padding in ("same", "valid") and not each_place
+    # a window of one number reads some places only: they are taken out first, since oneDNN, in TensorFlow 2.21 as in PyTorch 2.13, writes
+    # beyond its memory or gives a wrong gradient where there are few channels
+    taken = math.prod(layer.kernel) == 1 and max(layer.stride) > 1
+    own = layer.padding in ("same", "valid") and not each_place and not taken
     convolution = make(
-        strides=1 if each_place else layer.stride, padding=layer.padding if own else "valid", dilation_rate=layer.dilation,
+        strides=1 if each_place or taken else layer.stride, padding=layer.padding if own else "valid", dilation_rate=layer.dilation,
         use_bias=layer.use_bias, activation=activation,
     )  # fmt: skip
     before = [] if own else zeros_around(layer.pads(node.input_shape))
+    if taken:
+        return Part((*before, Every(layer.stride), convolution))
     return Part((*before, convolution, *([Every(layer.stride)] if each_place else [])))
 
 

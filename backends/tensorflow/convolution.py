@@ -3,6 +3,7 @@ spread with zeros, groups are split."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict, List, Sequence
 
 import tensorflow as tf
@@ -43,7 +44,11 @@ def conv2d(node: Node, inputs: Sequence[Any], own: Own, run: Run) -> Any:
 
 
 def grouped(x: Any, kernel: Any, layer: Any, strides: Any, dilation: Any, around: Any) -> Any:
-    """The convolution of each group, side by side."""
+    """The convolution of each group, side by side. A window of one number reads some places only, which are taken out first: with few
+    channels oneDNN's gradient writes beyond its memory (TensorFlow 2.21, float32: `corrupted double-linked list`)."""
+    if math.prod(kernel.shape[:2]) == 1 and max(strides) > 1:
+        x = tf.pad(x, padding(around))[:, :: strides[0], :: strides[1]]
+        strides, around = (1, 1), ((0, 0), (0, 0))
     kernel, count = spread(kernel, dilation), layer.groups
     if count == 1:
         return tf.nn.conv2d(x, kernel, strides, padding(around))

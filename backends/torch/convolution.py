@@ -14,18 +14,25 @@ from .tensors import Function, Tensors
 
 
 def convolution(node: Node, net: Tensors) -> Function:
-    """conv1d, conv2d and depthwise_conv2d: in the last, each channel is a group."""
+    """conv1d, conv2d and depthwise_conv2d: in the last, each channel is a group.
+
+    A window of one number that moves in strides reads only some places, so those are taken out first: with torch 2.13's oneDNN the kernel's
+    gradient is wrong otherwise (by 60 % for images of 6 x 12 with two channels that lie last in memory, AVX2)."""
     layer: Any = node.layer
     weight, bias = net.get(node, "kernel"), net.get(node, "bias")
     groups = node.input_shape[-1] if layer.type == "depthwise_conv2d" else layer.groups
     stride, dilation = pair(layer.stride, 1), pair(layer.dilation, 1)
-    padding, before = pads_of(layer.pads(node.input_shape), node.input_shape)
+    taken = math.prod(layer.kernel) == 1 and max(stride) > 1
+    padding, before = pads_of(layer.pads(node.input_shape), (0, 0) if taken else node.input_shape)
+    (down, across), stride = (stride, (1, 1)) if taken else ((1, 1), stride)
     image, back = IMAGES[layer.rank]
 
     def forward(x: Any) -> Any:
         x = image(x)
         if before is not None:
             x = functional.pad(x, before)
+        if taken:
+            x = x[:, :, ::down, ::across]
         return back(functional.conv2d(x, weight, bias, stride, padding, dilation, groups))
 
     return forward

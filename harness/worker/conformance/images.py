@@ -76,6 +76,7 @@ def conv2d() -> Iterator[Case]:
         groups_of_one={"filters": 6, "kernel_size": 2, "groups": 3, "shape": (3, 3, 3)},
         one_place={"filters": 3, "kernel_size": 1, "shape": (1, 1, 2), "rows": 1},
         one_row={"filters": 3, "kernel_size": 3, "padding": "same", "rows": 1},
+        one_by_one={"filters": 2, "kernel_size": 1, "strides": 2, "shape": (6, 12, 2), "rows": 2},
     )  # fmt: skip
     first, second = Conv2D(filters=3, kernel_size=2, activation=Tanh()), Conv2D(filters=2, kernel_size=3)
     yield case("conv2d two", "layer/conv2d", first, second, shape=(5, 6, 1))
