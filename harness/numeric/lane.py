@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,8 +133,7 @@ class Lane:
         """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums."""
         spec = self.spec.with_forms(found.forms)
         sizes: dict[int, list[dict[str, float]]] = {step: [] for step in steps}
-        folder = found.folder / f"replica-{dtype}"
-        folder.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="replica-", dir=found.folder))  # several arms may measure at the same time
         for mode in self.replica_modes():
             self.build(worker, Build(spec, dtype, "cpu", mode))
             worker.ask("forced", steps=list(steps), states=str(found.folder), folder=str(folder))
