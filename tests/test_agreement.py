@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from backends.numpy import Program
-from harness.interface import LIMIT, Arrays, Batch, Floor, State, error, errors, floors, norm
-from harness.numeric.agreement import KINDS, compare, conclusion
+from harness.interface import KINDS, LIMIT, Arrays, Batch, Floor, State, error, errors, floors, norm
+from harness.numeric.agreement import compare, conclusion
 from harness.numeric.trajectory import spread, trajectory
 from harness.numeric.words import RIGHT, bits, told, word
 from harness.spec import SGD, Adam, Dense, ProgramSpec

@@ -264,7 +264,7 @@ def test_an_interrupted_creation_leaves_nothing(being_created: tuple[Any, dict[s
     """Neither a folder nor a process."""
     process, variables, builder = being_created
     process.send_signal(number)
-    assert process.wait(timeout=120) == 130  # it only has to end
+    assert process.wait(timeout=30) == 130
     assert folders(variables) == []
     assert not psutil.pid_exists(builder) or psutil.Process(builder).status() == psutil.STATUS_ZOMBIE
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Container, List, Optional
 
-from harness.interface import Arrays, Batch, State, changes, masked
+from harness.interface import LOSS, OPTIMIZER, Arrays, Batch, State, changes, masked
 
 from .program import Program, plain, spread
-
-#: what is no node, in `only`
-LOSS, OPTIMIZER = "loss", "optimizer"
 
 
 def replay(program: Program, state: State, batch: Batch, tensors: Arrays, only: Optional[Container[str]] = None) -> Arrays:

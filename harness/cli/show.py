@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..numeric.words import bits
 from ..tables import Run
 from . import console
 from .console import fixed, number, result, words
@@ -147,6 +148,12 @@ def timings(run: Run) -> None:
         result("Memory is not measured on this system.")
 
 
+def difference(first: Mapping[str, Any]) -> str:
+    """What a difference is, in a word; of arithmetic, to how many bits it is right."""
+    found = str(first.get("verdict", "differs"))
+    return f"{found} to about {bits(first['error'], first['ceiling'])} bits" if found == "reduced precision" else found
+
+
 def sight(run: Run) -> str:
     """What "agree" means here: from what size on a wrong gradient would have been seen."""
     table = run.seen_from
@@ -196,7 +203,7 @@ def verdict(run: Run) -> str:
         first = differing[0].facts["first"]
         where = f"step {first['step']}, {first['kind']} of {first['tensor']}"
         names = ", ".join(record.arm for record in differing)
-        text = f"{names} of {len(judged)} arms: {first.get('verdict', 'differs')}, no rounding, first at {where}."
+        text = f"{names} of {len(judged)} arms: {difference(first)}, no rounding, first at {where}."
     elif judged:
         worst = max(judged, key=lambda record: record.facts["largest_ratio"])
         text = (

@@ -8,11 +8,14 @@ from .positions import rotations, sinusoids
 from .rounding import LIMIT, Floor, error, errors, floors, norm
 from .rules import clipped, updated
 from .shared import OPTIONS, masked, missing_device, numpy_batches, unsupported
-from .steps import changes
+from .steps import KINDS, LOSS, OPTIMIZER, changes
 from .values import Arrays, Batch, Probe, State, Trace
 
 __all__ = [
+    "KINDS",
     "LIMIT",
+    "LOSS",
+    "OPTIMIZER",
     "OPTIONS",
     "Adapter",
     "Arrays",

@@ -8,6 +8,11 @@ import numpy
 
 from .values import Arrays, State
 
+#: kinds of tensors, the first word of their names, in the order in which a step computes them
+KINDS = ("outputs", "loss", "output_gradients", "gradients", "statistics", "updates", "slots")
+#: who makes a tensor, where it is no node
+LOSS, OPTIMIZER = "loss", "optimizer"
+
 
 def changes(before: State, after: State) -> Arrays:
     """The difference of two states: `updates/<parameter>`, `slots/<slot>/<parameter>`, `statistics/<name>`, float64. Of differences, since

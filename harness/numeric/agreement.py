@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..interface import LIMIT, Arrays, Floor, errors, norm
+from ..interface import KINDS, LIMIT, Arrays, Floor, errors, norm
 from .words import RIGHT, word
-
-KINDS = ("outputs", "loss", "output_gradients", "gradients", "statistics", "updates", "slots")
 
 
 def compare(step: int, tensors: Arrays, reference: Arrays, floor: Mapping[str, Floor]) -> list[dict[str, Any]]:
@@ -34,12 +32,13 @@ def conclusion(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What all rows of an arm say together: the verdict, how many tensors have which word, the largest ratio, the first tensor that
     differs, and what would have been seen."""
     order = {kind: index for index, kind in enumerate(KINDS)}
+    told = ("step", "kind", "tensor", "error", "floor", "ratio", "ceiling", "verdict")
     bad = [row for row in rows if row["verdict"] not in RIGHT]
     first = min(bad, key=lambda row: (row["step"], order[row["kind"]]), default=None)
     return {
         "verdict": "agrees" if not bad else "undecided" if {row["verdict"] for row in bad} == {"undecided"} else "differs",
         "words": dict(Counter(row["verdict"] for row in rows)),
-        "first": None if first is None else {key: first[key] for key in ("step", "kind", "tensor", "error", "floor", "ratio", "verdict")},
+        "first": None if first is None else {key: first[key] for key in told},
         "seen_from": seen_from(rows),
         "largest_ratio": max((row["ratio"] for row in rows), default=0.0),
     }

@@ -28,12 +28,12 @@ def located(adapter: Any, setting: Setting, dtype: str, replicas: Sequence[str])
         One entry for each node (or the loss, or the optimizer) that is wrong by itself: `makers`, `tensors` (rows of tensor, error, floor,
         ceiling, and the worst numbers), `cause` (text, others that fit as well, share of the difference that it explains) or None.
     """
-    tool = Tool(adapter, dtype, replicas)
+    tool = Tool(adapter)
     right = tool.replay(setting)
     sizes = errors(setting.tensors, right)
-    measured = [errors(tool.replay(setting, dtype, mode), right) for mode in replicas]
-    plain = [found for mode, found in zip(replicas, measured) if mode.startswith("replica")]
-    level = floors(plain, [found for found in measured if found not in plain], dtype)
+    measured = {mode: errors(tool.replay(setting, dtype, mode), right) for mode in replicas}
+    sequential = [found for mode, found in measured.items() if mode.startswith("sequential")]
+    level = floors([found for mode, found in measured.items() if not mode.startswith("sequential")], sequential, dtype)
     ceilings = {name: level[name].ceiling for name in right}
     bad = sorted(
         (name for name in right if not sizes[name] <= LIMIT * ceilings[name]), key=lambda name: place(setting.spec, name)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Set, Tuple
 
+from ...interface import KINDS, LOSS, OPTIMIZER
 from ...spec import ProgramSpec
-
-#: what is no node
-LOSS, OPTIMIZER = "loss", "optimizer"
-#: in the order in which a step computes them
-KINDS = ("outputs", "loss", "output_gradients", "gradients", "statistics", "updates", "slots")
 
 
 def makers(spec: ProgramSpec, name: str) -> Tuple[str, ...]:

@@ -22,13 +22,9 @@ class Tool(NamedTuple):
 
     Attributes:
         adapter: its module, which has `Program` and `replay`.
-        dtype: the arm's; replicas are computed in it.
-        replicas: modes of replicas, as backends.numpy.replica names them.
     """
 
     adapter: Any
-    dtype: str
-    replicas: Sequence[str]
 
     def replay(self, setting: Setting, dtype: str = "float64", mode: str = "", only: Optional[Set[str]] = None) -> Arrays:
         """A step, node by node, from the arm's numbers."""

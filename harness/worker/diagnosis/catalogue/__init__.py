@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..makers import LOSS, OPTIMIZER
+from ....interface import LOSS, OPTIMIZER
 from ..setting import Setting, WhatIfs, node_of
 from .factors import factors
 from .fields import fields

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Dict, Iterator, Tuple
 
-from ....interface import Arrays
-from ..makers import LOSS, makers
+from ....interface import LOSS, Arrays
+from ..makers import makers
 from ..setting import Setting, WhatIf, WhatIfs, node_of
 
 Named = Dict[str, float]
