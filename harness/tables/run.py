@@ -18,6 +18,7 @@ from .statistics import median_steps, ratios
 LOSSES = ["arm", "step", "loss", "reference", "gap"]
 METRICS = ["arm", "step", "split", "metric", "value"]
 AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
+PROBES = ["arm", "probe", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
 TIMINGS = ["arm", "variant", "import_s", "build_s", "compile_s", "first_step_s", "step_us", "ratio", "busy_threads"]
 MEMORY = ["arm", "after_import_mib", "peak_mib"]
 SUMMARY = [
@@ -88,6 +89,19 @@ class Run:
         return joined(
             [pandas.DataFrame(record.agreement).assign(arm=record.arm) for record in self.records if record.agreement], AGREEMENT
         )
+
+    @cached_property
+    def probes(self) -> pandas.DataFrame:
+        """Every tensor of every directed probe: arm, probe, and the columns of `agreement`."""
+        return joined([pandas.DataFrame(record.probes).assign(arm=record.arm) for record in self.records if record.probes], PROBES)
+
+    @cached_property
+    def probed(self) -> pandas.DataFrame:
+        """By probe and arm, the largest error over its ceiling: what rounding alone can do is 1."""
+        table = self.probes[~self.probes["arm"].str.startswith("reference")] if len(self.probes) else self.probes
+        excess = (table["error"] / table["ceiling"]).astype(float)
+        found = table.assign(excess=excess).pivot_table(index="probe", columns="arm", values="excess", aggfunc="max", sort=False)
+        return found.reset_index().rename_axis(columns=None)
 
     @property
     def gradients(self) -> pandas.DataFrame:
@@ -165,7 +179,7 @@ class Run:
             "form": ", ".join(f"{name}={value}" for name, value in sorted((record.facts.get("forms") or {}).items()))
             if gradients
             else "",
-            "first_difference": f"step {first['step']}, {first['kind']} {first['tensor']}" if first else "",
+            "first_difference": f"{place(first['step'])}, {first['kind']} {first['tensor']}" if first else "",
             "gradient_error": max(gradients, default=None),
             "floor_ratio": record.facts.get("largest_ratio"),
             "final_loss": record.losses[-1] if record.losses else None,
@@ -206,6 +220,11 @@ class Run:
     def faults(self) -> list[tuple[str, str]]:
         """What adapters found wrong with their installation: (arm, sentence)."""
         return [(record.arm, text) for record in self.arms for text in record.facts.get("faults") or ()]
+
+
+def place(step: int | str) -> str:
+    """A forced step in words: its number, or the probe's name."""
+    return f"probe {step}" if isinstance(step, str) else f"step {step}"
 
 
 def joined(frames: Sequence[pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:
