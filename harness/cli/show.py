@@ -23,6 +23,7 @@ def show_run(run: Run, as_json: bool) -> None:
         console.document(as_document(run))
         return
     head(run)
+    preflight(run)
     summary(run)
     losses(run)
     gradients(run)
@@ -30,8 +31,6 @@ def show_run(run: Run, as_json: bool) -> None:
     timings(run)
     result(verdict(run))
     causes(run)
-    for arm, text in run.faults:
-        result(f"{arm} is a version with a known fault: {text}")
     for note in run.manifest.get("notes", []):
         result(f"Note: {note}.")
 
@@ -67,6 +66,19 @@ def head(run: Run) -> None:
         f"{facts['dtype']}, {facts['device']}, {facts['threads']} thread{'s' if facts['threads'] > 1 else ''}, seed {facts['seed']}"
     )
     result()
+
+
+def preflight(run: Run) -> None:
+    """What is wrong with an arm before any number is compared: it is the likely reason for what differs."""
+    lines = [f"{arm} is a version with a known fault: {text}" for arm, text in run.faults]
+    for record in run.arms:
+        found = record.facts.get("preflight") or {}
+        beside = "".join(f"; {name}={value}" for name, value in found.get("variables", {}).items())
+        lines += [f"{record.arm}: {problem}{beside}" for problem in found.get("problems", ())]
+    for line in lines:
+        result(f"Before the numbers: {line}")
+    if lines:
+        result()
 
 
 def summary(run: Run) -> None:

@@ -164,6 +164,8 @@ class Lane:
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
             outcome.facts["faults"] = worker.ask("faults")
+            crew = self.crew
+            outcome.facts["preflight"] = worker.ask("preflight", dtype=self.dtype, device=crew.device, mode=arm.mode, threads=crew.threads)
             rows = self.rows(reference, folder)
             wrong = wrong_steps(rows)
             suspect = Suspect(self, arm, reference, folder, rows, wrong)

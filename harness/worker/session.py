@@ -122,6 +122,12 @@ class Session:
         found = load_arrays(Path(tensors) / f"forced-{step}.npz")
         return located(self.adapter, Setting(self.spec, *start_of(self.task, Path(states), step), found), dtype, replicas)
 
+    def preflight(self, dtype: str, device: str, mode: str, threads: int) -> Dict[str, Any]:
+        """What an arm's arithmetic is like; see harness.worker.preflight."""
+        from .preflight import preflight
+
+        return preflight(self.adapter, dtype, device, mode, threads)
+
     def faults(self) -> List[str]:
         """What the adapter finds wrong with this installation, if it looks; see the contract."""
         look = getattr(self.adapter, "faults", None)
@@ -172,8 +178,8 @@ class Session:
 
 
 COMMANDS = (
-    "open", "build", "free", "probes", "forced", "locate", "faults", "start", "block", "memory", "cases", "conformance", "supports",
-    "signatures",
+    "open", "preflight", "build", "free", "probes", "forced", "locate", "faults", "start", "block", "memory", "cases", "conformance",
+    "supports", "signatures",
 )  # fmt: skip
 
 
