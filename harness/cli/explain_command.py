@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,21 +26,30 @@ HEADINGS = {"ActivationFunction": "activations", "Data": "data sets"}
 @click.command("explain")
 @click.argument("topic", required=False)
 @click.option("--defaults/--no-defaults", default=True, show_default=True, help="Whether frameworks are asked what they default.")
+@options.results
 @options.as_json
 @options.quiet
-def command(topic: str | None, defaults: bool, as_json: bool, quiet: bool) -> None:
+def command(topic: str | None, defaults: bool, results: Path, as_json: bool, quiet: bool) -> None:
     """Explain a layer, activation, loss, optimizer, schedule, regularizer, initializer or data set: its formula and where it is from, its
-    keys, and each framework's own call of it, with what that defaults, read from the installed library.
+    keys, and each framework's own call of it, with what that defaults, read from the installed library. Or explain a saved run: where each
+    arm goes wrong, and why.
 
     \b
     Examples:
       python -m harness explain batch_normalization
       python -m harness explain Linear
+      python -m harness explain latest
     """
     if topic is None:
         overview()
         return
-    cls = located(topic)
+    cls = None if names_run(topic) else located(topic)
+    if cls is None:
+        from ..tables import load
+        from .explain_run import explain_run
+
+        explain_run(load(topic, results), as_json)
+        return
     rows, calls = keys(cls), of_frameworks(cls, defaults and bool(cls.calls), quiet)
     if as_json:
         facts = {"type": cls.type, "about": inspect.getdoc(cls), "keys": rows, "calls": calls, "forms": forms(cls)}
@@ -56,6 +67,11 @@ def command(topic: str | None, defaults: bool, as_json: bool, quiet: bool) -> No
         for value, formula in values.items():
             result(f"  {value}: {formula}")
         result()
+
+
+def names_run(topic: str) -> bool:
+    """Whether a topic is a run: the last, an id with its time in it, or a folder."""
+    return topic.startswith("latest") or re.search(r"\d{8}T\d{6}Z", topic) is not None or Path(topic).is_dir()
 
 
 def overview() -> None:

@@ -15,6 +15,8 @@ from .console import fixed, number, result, words
 error = number(2)
 #: columns of the table of losses
 STEPS = 6
+#: the row of the table of losses that says how far replicas of the reference come
+ENVELOPE = "by rounding alone"
 
 
 def show_run(run: Run, as_json: bool) -> None:
@@ -112,6 +114,10 @@ def losses(run: Run) -> None:
             found.append(
                 {"arm": arm, **{f"step {step}": error(float(part["gap"][step])) for step in steps if step in part.index}}
             )
+    around = table.drop_duplicates("step").set_index("step")["envelope"]
+    measured = {f"step {step}": error(float(around[step])) for step in steps if step in around.index and around[step] == around[step]}
+    if measured:
+        found.append({"arm": ENVELOPE, **measured})
     columns: dict[str, console.Format] = {"arm": words, **{f"step {step}": text_number for step in steps}}
     console.table("Loss of the reference, and each arm's relative distance from it (training freely)", found, columns)
 
@@ -155,9 +161,10 @@ def probes(run: Run) -> None:
     arms = [name for name in table.columns if name != "probe"]
     title = f"Directed probes: the largest error of any tensor, by what rounding alone can do; a fault from {LIMIT:g} on"
     console.table(title, found, {"probe": words, **dict.fromkeys(arms, error)})
-    hiding = [record.arm for record in run.arms if record.facts.get("hides_infinity")]
+    hiding = [record.arm for record in run.arms if record.facts.get("hides_infinity") and record.facts.get("verdict") == "agrees"]
     if hiding:
-        result(f"Not judged: after an infinite input the loss of {', '.join(hiding)} is a number, or one of other kind.")
+        result(f"Not judged: where an input is infinite, {', '.join(hiding)} hides it: the loss is a number where the reference's is none.")
+        result()
 
 
 def timings(run: Run) -> None:
@@ -204,8 +211,13 @@ def causes(run: Run) -> None:
             excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
             result(f"{record.arm}, {place(entry['step'])}, {' or '.join(entry['makers'])}: {why(entry['cause'])}")
             result(f"  {first['tensor']} is {first['error']:.2g} off, {excess}{worst(first['worst'])}")
+        if "parted" in record.facts:
+            result(f"{record.arm}: computes rightly, and {departure(record.facts['parted'])}")
+        alike: dict[str, list[str]] = {}
         for entry in record.facts.get("amplified") or []:
-            result(f"{record.arm}, {place(entry['step'])}: every node is right by itself; {parting(entry['flips'])}")
+            alike.setdefault(parting(entry["flips"]), []).append(place(entry["step"]))
+        for text, places in alike.items():
+            result(f"{record.arm}, {', '.join(places)}: every node is right by itself; {text}")
 
 
 def why(cause: Mapping[str, Any] | None) -> str:
@@ -223,6 +235,15 @@ def worst(numbers: Sequence[Mapping[str, Any]]) -> str:
         return ""
     first = numbers[0]
     return f"; most at {first['index']}: {first['found']:.8g}, where {first['right']:.8g} is right"
+
+
+def departure(found: Mapping[str, Any]) -> str:
+    """Where a free training parts by rounding alone."""
+    flip, text = found["flip"], f"parts by rounding alone: its loss leaves what rounding does to replicas at step {found['step']}"
+    if flip is None:
+        return text
+    sides = ("off", "on") if flip["off"] else ("on", "off")
+    return f"{text}; at step {flip['step']} {flip['node']} at {flip['index']} is {sides[0]}, and {sides[1]} in the reference"
 
 
 def parting(flips: Sequence[Mapping[str, Any]]) -> str:

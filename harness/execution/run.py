@@ -16,7 +16,8 @@ from typing import Any
 
 from ..errors import ArmFailed, UsageError
 from ..numeric.lane import Lane as NumericLane
-from ..numeric.lane import Outcome
+from ..numeric.lane import Outcome, forms_key
+from ..numeric.parting import envelope, parted, parts_at, reach
 from ..pool import Crew
 from ..records.provenance import command, environment, load
 from ..records.record import Record
@@ -166,8 +167,13 @@ class Work:
             jobs: list[Future[None]] = [threads.submit(self.reference, forms)]
             # what starts in no time goes last: it would only wait for the reference
             jobs += [threads.submit(self.arm, arm) for arm in sorted(self.plan.arms, key=lambda arm: arm.backend == "numpy")]
+            jobs.append(threads.submit(self.envelope, forms))
             ended(jobs)
             for job in jobs:
+                job.result()
+            parting = [threads.submit(self.part, *pair) for pair in self.parting(forms)]
+            ended(parting)
+            for job in parting:
                 job.result()
 
     @contextmanager
@@ -186,6 +192,37 @@ class Work:
         except (ArmFailed, OSError):
             return
 
+    def envelope(self, forms: Mapping[str, str]) -> None:
+        """How far rounding alone carries a free training; not known where a replica failed."""
+        steps = reach(self.plan.spec, self.plan.steps, self.plan.batch_size)
+        try:
+            reference = self.lane.reference(forms)
+            reference.outcome.envelope = envelope(self.lane, reference, steps)
+        except (ArmFailed, OSError):
+            return
+
+    def parting(self, forms: Mapping[str, str]) -> Iterator[tuple[Arm, int]]:
+        """The arms that compute rightly and part all the same when they train freely, and the step at which their loss shows it."""
+        found = self.lane.references.get(forms_key(forms))
+        for arm in self.plan.arms:
+            record = self.records[arm.name]
+            if found is None or record.status != "ok" or record.facts["verdict"] != "agrees":
+                continue
+            right = self.lane.reference(record.facts["forms"]).outcome.losses
+            step = parts_at(record.losses, right, found.outcome.envelope, self.lane.dtype)
+            if step is not None:
+                yield arm, step
+
+    def part(self, arm: Arm, step: int) -> None:
+        """Say where an arm parts by rounding alone."""
+        record = self.records[arm.name]
+        self.progress(arm.name, {"phase": "looking for where it parts"})
+        try:
+            record.facts["parted"] = parted(self.lane, arm, self.lane.reference(record.facts["forms"]), step)
+        except (ArmFailed, OSError):
+            record.facts["parted"] = {"step": step, "flip": None}
+        self.keep(record)
+
     def arm(self, arm: Arm) -> None:
         """The numeric lane of one arm; whatever happens becomes its record."""
         record = Record(arm.name, facts={"backend": arm.backend, "mode": arm.mode, "environment": arm.environment})
@@ -202,7 +239,7 @@ class Work:
     def fill(self, record: Record, outcome: Outcome) -> None:
         """An outcome as a record."""
         record.facts.update(outcome.facts)
-        record.losses, record.metrics, record.final = outcome.losses, outcome.metrics, outcome.final
+        record.losses, record.envelope, record.metrics, record.final = outcome.losses, outcome.envelope, outcome.metrics, outcome.final
         record.agreement, record.probes = outcome.agreement, outcome.probes
         if outcome.facts["stopped"] is not None:
             record.status, record.reason = "diverged", f"the loss is not finite from step {outcome.facts['stopped']} on"

@@ -8,7 +8,7 @@ from .positions import rotations, sinusoids
 from .rounding import LIMIT, Floor, error, errors, floors, norm
 from .rules import clipped, updated
 from .shared import OPTIONS, masked, missing_device, numpy_batches, unsupported
-from .steps import KINDS, LOSS, OPTIMIZER, changes
+from .steps import KINDS, LOSS, OPTIMIZER, ZERO, changes
 from .values import Arrays, Batch, Probe, State, Trace
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LOSS",
     "OPTIMIZER",
     "OPTIONS",
+    "ZERO",
     "Adapter",
     "Arrays",
     "Batch",

@@ -10,6 +10,8 @@ from .values import Arrays, State
 
 #: kinds of tensors, the first word of their names, in the order in which a step computes them
 KINDS = ("outputs", "loss", "output_gradients", "gradients", "statistics", "updates", "slots")
+#: less is nothing: float32 may flush it, where float64 has a number
+ZERO = 2.0**-100
 #: who makes a tensor, where it is no node
 LOSS, OPTIMIZER = "loss", "optimizer"
 

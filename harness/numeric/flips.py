@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from ..interface import Arrays
+from ..interface import ZERO, Arrays
 
 #: units that are named
 NAMED = 3
@@ -29,7 +29,7 @@ def flips(tensors: Arrays, reference: Arrays) -> list[dict[str, Any]]:
 
 def of_one(node: str, found: Any, right: Any) -> list[dict[str, Any]]:
     """The units of one tensor."""
-    places = numpy.argwhere((found == 0) != (right == 0))
+    places = numpy.argwhere((abs(found) < ZERO) != (abs(right) < ZERO))
     order = sorted(places.tolist(), key=lambda place: abs(found[tuple(place)]) + abs(right[tuple(place)]))
     return [
         {"node": node, "index": place, "found": float(found[tuple(place)]), "right": float(right[tuple(place)])}

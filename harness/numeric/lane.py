@@ -33,6 +33,7 @@ class Outcome:
     Attributes:
         facts: versions, forms, fingerprints, the conclusion.
         losses: loss of each step of the free pass.
+        envelope: of the reference, see harness.numeric.parting.
         metrics: rows of step, split, metric, value.
         agreement: rows of harness.numeric.compare; for the reference itself the norms and floors.
         probes: the same of the directed probes, by `probe` instead of `step`.
@@ -41,6 +42,7 @@ class Outcome:
 
     facts: dict[str, Any] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    envelope: list[float] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     agreement: list[dict[str, Any]] = field(default_factory=list)
     probes: list[dict[str, Any]] = field(default_factory=list)
@@ -214,7 +216,7 @@ class Lane:
             "stopped": done["stopped"],
             "fingerprints": {"weights": built["weights"], **done["fingerprints"]},
         }
-        return Outcome(facts, done["losses"], done["metrics"], final=folder / "final.npz")
+        return Outcome(facts, done["losses"], metrics=done["metrics"], final=folder / "final.npz")
 
     def build(self, worker: Worker, build: Build) -> dict[str, Any]:
         """Build an arm's program.

@@ -20,6 +20,7 @@ class Record:
         reason: why, in a sentence; "" where it is ok.
         facts: versions, forms, fingerprints, the verdict and the medians, as JSON.
         losses: loss of each step of the free pass.
+        envelope: of the reference, by step, how far rounding alone carries the loss of a free training; shorter where that would take long.
         metrics: rows of step, split, metric, value.
         agreement: rows of step, kind, tensor, norm, reference, error, floor, ceiling, ratio, verdict.
         probes: the same of the directed probes, whose names stand in place of the step.
@@ -32,6 +33,7 @@ class Record:
     reason: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    envelope: list[float] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     agreement: list[dict[str, Any]] = field(default_factory=list)
     probes: list[dict[str, Any]] = field(default_factory=list)

@@ -123,7 +123,9 @@ def file_name(arm: str) -> str:
 def save_record(folder: Path, record: Record, logs: Sequence[Path]) -> None:
     """Write one arm's folder, its `record.json` last."""
     folder.mkdir(exist_ok=True)
-    write_parquet(folder / "losses.parquet", [{"step": step, "loss": loss} for step, loss in enumerate(record.losses)])
+    around = [*record.envelope, *[None] * (len(record.losses) - len(record.envelope))]
+    losses = [{"step": step, "loss": loss, "envelope": at} for step, (loss, at) in enumerate(zip(record.losses, around, strict=True))]
+    write_parquet(folder / "losses.parquet", losses)
     for name in TABLES:
         write_parquet(folder / f"{name}.parquet", getattr(record, name))
     if record.final is not None and record.final.exists():
@@ -156,11 +158,12 @@ def read_record(folder: Path) -> Record:
     """
     try:
         head = read_document(folder / "record.json", SCHEMA)
-        losses = [row["loss"] for row in read_parquet(folder / "losses.parquet")]
+        rows = read_parquet(folder / "losses.parquet")
+        losses, around = [row["loss"] for row in rows], [row["envelope"] for row in rows if row.get("envelope") is not None]
         tables = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
         final = folder / "final.npz"
         return Record(
-            head["arm"], head["status"], head["reason"], head["facts"], losses, final=final if final.exists() else None, **tables
+            head["arm"], head["status"], head["reason"], head["facts"], losses, around, final=final if final.exists() else None, **tables
         )
     except (OSError, ValueError, KeyError) as problem:
         raise UsageError(f"cannot read {folder}: {problem}") from None

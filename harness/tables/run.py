@@ -15,7 +15,7 @@ from ..records.record import Record
 from ..records.runs import find, read_run
 from .statistics import median_steps, ratios
 
-LOSSES = ["arm", "step", "loss", "reference", "gap"]
+LOSSES = ["arm", "step", "loss", "reference", "gap", "envelope"]
 METRICS = ["arm", "step", "split", "metric", "value"]
 AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
 PROBES = ["arm", "probe", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
@@ -62,8 +62,10 @@ class Run:
 
     @cached_property
     def losses(self) -> pandas.DataFrame:
-        """Loss of each step: arm, step, loss, reference (in the arm's form), gap = |loss - reference| / |reference|."""
+        """Loss of each step: arm, step, loss, reference (in the arm's form), gap = |loss - reference| / |reference|, envelope = the largest
+        gap of replicas of the reference, by rounding alone; NaN where it was not measured."""
         frames = []
+        around = next((record.envelope for record in self.records if record.envelope), [])
         for record in self.records:
             reference = record if record.is_reference else self.reference_of(record)
             right = reference.losses if reference is not None else []
@@ -72,7 +74,9 @@ class Run:
             other[:shared] = right[:shared]
             with numpy.errstate(divide="ignore", invalid="ignore"):
                 gap = numpy.where(loss == other, 0.0, numpy.abs(loss - other) / numpy.abs(other))
-            columns = {"arm": record.arm, "step": numpy.arange(len(loss)), "loss": loss, "reference": other, "gap": gap}
+            edge = numpy.full(len(loss), numpy.nan)
+            edge[: len(around)] = around[: len(loss)]
+            columns = {"arm": record.arm, "step": numpy.arange(len(loss)), "loss": loss, "reference": other, "gap": gap, "envelope": edge}
             frames.append(pandas.DataFrame(columns))
         return joined(frames, LOSSES)
 

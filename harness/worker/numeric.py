@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
 import numpy
 
 from ..interface import (
+    ZERO,
     Arrays,
     Batch,
     Program,
@@ -135,6 +136,19 @@ def forced_pass(
         state, batch = start_of(task, states, step)
         save_arrays(folder / f"forced-{step}.npz", forced_step(program, spec, batch, state))
         progress(forced=step)
+
+
+def patterns(program: Program, task: Task, steps: int) -> Arrays:
+    """Where outputs, and gradients at them, are zero at each step of a free training: bool `(steps, rows, ...)` by name."""
+    found: Dict[str, List[Any]] = {}
+    for step in range(steps):
+        batch = task.batch(step)
+        probe = program.probe(batch)
+        for group, arrays in (("outputs", probe.outputs), ("output_gradients", probe.output_gradients)):
+            for name, array in arrays.items():
+                found.setdefault(f"{group}/{name}", []).append(numpy.abs(array) < ZERO)
+        trained(program, program.stage([batch]), 1)
+    return {name: numpy.stack(each) for name, each in found.items()}
 
 
 def start_of(task: Task, states: Path, step: Step) -> Tuple[State, Batch]:

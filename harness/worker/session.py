@@ -10,11 +10,11 @@ from typing import Any, Dict, List, Mapping, Sequence
 import numpy
 
 from .. import spec as specs
-from ..interface import ContractBroken, check_state, load_arrays, missing, nested_state, state_fingerprint
+from ..interface import ContractBroken, check_state, load_arrays, missing, nested_state, save_arrays, state_fingerprint
 from ..registry import load
 from .channel import Channel
 from .machine import peak_memory
-from .numeric import Step, forced_pass, free_pass, start_of
+from .numeric import Step, forced_pass, free_pass, patterns, start_of
 from .task import Task
 from .timing import block, start
 
@@ -107,6 +107,12 @@ class Session:
         )
         return {}
 
+    def patterns(self, steps: int, path: str) -> Dict[str, Any]:
+        """Where numbers are zero in a free training; see harness.worker.numeric."""
+        self.program.load(self.state)
+        save_arrays(Path(path), patterns(self.program, self.task, steps))
+        return {}
+
     def locate(self, step: Step, states: str, tensors: str, dtype: str, replicas: Sequence[str]) -> List[Dict[str, Any]]:
         """Where an arm goes wrong at a step, and why; asked of the reference. See harness.worker.diagnosis.
 
@@ -178,8 +184,8 @@ class Session:
 
 
 COMMANDS = (
-    "open", "preflight", "build", "free", "probes", "forced", "locate", "faults", "start", "block", "memory", "cases", "conformance",
-    "supports", "signatures",
+    "open", "preflight", "build", "free", "probes", "forced", "patterns", "locate", "faults", "start", "block", "memory", "cases",
+    "conformance", "supports", "signatures",
 )  # fmt: skip
 
 
