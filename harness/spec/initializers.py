@@ -99,6 +99,16 @@ class RandomNormal(Initializer):
 
 
 @dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """gain Q: rows or columns, whichever are fewer, of length gain and at right angles. Q of the QR decomposition of a normal matrix, signs
+    such that R's diagonal is positive (Saxe et al. 2014); of more than two axes all but the last count as one."""
+
+    gain: float = field(default=1.0, metadata=about("length of each row or column", also={"scale": "JAX"}))
+    type = "orthogonal"
+    also = {"orthogonal_": "PyTorch", "OrthogonalInitializer": "Keras"}
+
+
+@dataclass(frozen=True)
 class Array(Initializer):
     """The values themselves, as nested lists in the parameter's canonical layout, e.g. `(in, out)` for a dense kernel."""
 

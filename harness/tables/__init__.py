@@ -1,5 +1,5 @@
 """Records as pandas tables."""
 
-from .run import Run, load
+from .run import Run, final_metric, load
 
-__all__ = ["Run", "load"]
+__all__ = ["Run", "final_metric", "load"]
