@@ -134,7 +134,9 @@ def in_our_words(key: str, current: Any, default: Any) -> Any:
         default = default[0]
     if key == "padding" and default == 0:
         return "valid"
-    return WORDS.get(default, default.lower()) if isinstance(default, str) else default
+    if isinstance(default, str):
+        return WORDS.get(default, default.lower())
+    return float(default) if isinstance(current, float) else default
 
 
 def initializer(default: Any) -> Initializer:
