@@ -13,17 +13,20 @@ from typing import Any
 import pytest
 
 import harness as door
+from backends.numpy import Program
+from harness.cli.console import number
 from harness.execution.defaults import changed, differing
-from harness.execution.layout import initial_state
-from harness.execution.native import ALL
-from harness.execution.plan import plan
-from harness.spec import Dense, family
+from harness.execution.layout import initial_state, lay_out
+from harness.execution.native import ALL, NONE, moved
+from harness.execution.plan import Plan, plan
+from harness.spec import Dense, ProgramSpec, family
 from harness.spec.activations import LeakyRelu
 from harness.spec.fields import Asked
 from harness.spec.initializers import Initializer, Orthogonal, RandomNormal, RandomUniform
 from harness.spec.layers import Layer
 from harness.spec.native import in_our_words
 from harness.spec.reader import described, from_mapping, states
+from harness.worker.task import Task
 from tests.conftest import ROOT, Command
 
 EXPERIMENT = """
@@ -44,6 +47,8 @@ loss = "softmax_cross_entropy"
 optimizer = { type = "adam", learning_rate = 0.01, epsilon = 1e-5, weight_decay = 0.01, decoupled = true }
 batch_size = 64
 steps = 25
+[compare]
+forced_steps = [0]
 """
 Rows = dict[tuple[str, str], dict[str, Any]]
 
@@ -78,7 +83,7 @@ def rows(document: dict[str, Any]) -> Rows:
 def test_known_defaults_are_named(rows: Rows) -> None:
     """Each framework's own, in our meaning, once for all places; PyTorch's momentum = 0.1 is the 0.9 of the experiment."""
     assert {name for name in rows if name[1] != ALL} == {
-        ("numpy", "none that differs"),
+        ("numpy", NONE),
         ("torch", "batch_normalization_1 epsilon 1e-05 instead of 0.01"),
         ("torch", "dense_2 kernel_initializer U(-0.25, 0.25) instead of glorot_uniform"),
         ("torch", "2 dense bias_initializer U(-0.125, 0.125) ... instead of zeros"),
@@ -209,6 +214,37 @@ def test_other_shapes_are_said(experiment: Path) -> None:
     assert "another shape" in item.reason
 
 
+# the README -------------------------------------------------------------------------------------------------------------
+
+
+def test_table_of_the_readme(tmp_path: Path, installed: dict[str, Any]) -> None:
+    """It names every default that differs, and how far each moves the first gradient of the reference."""
+    table = [
+        line.strip("| ").split("|")
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if " instead of " in line
+    ]
+    shown = {
+        (row[0].strip(), row[1].strip()): row[2].strip() for row in table if len(row) > 4 and row[0].strip() in ("torch", "keras")
+    }
+    found = plan(ROOT / "experiments" / "digits-cnn.toml")
+    lay_out(found, tmp_path)
+    aligned = first_gradient(found, found.spec, tmp_path)
+    right = {}
+    for arm in ("torch", "keras"):
+        for default in differing(found, arm, installed[arm]):
+            gradient = first_gradient(found, changed(found.spec, default.changes), tmp_path)
+            right[arm, default.text] = number(2)(moved(gradient, aligned)) if default.changes else ""
+    assert {name: float(text) for name, text in shown.items()} == {name: float(text) for name, text in right.items()}
+
+
+def first_gradient(found: Plan, spec: ProgramSpec, folder: Path) -> dict[str, Any]:
+    """The gradient of the reference at the first step."""
+    program = Program(spec, "float64", "cpu", "")
+    program.load(initial_state(spec, found.experiment.compare.seed))
+    return dict(program.probe(Task(folder / "data.npz", spec).batch(0)).gradients)
+
+
 # against the installed frameworks ---------------------------------------------------------------------------------------
 
 
@@ -245,12 +281,14 @@ def installed() -> dict[str, Any]:
             import inspect
             config = made(**{name: value for name, value in needed.items() if name in inspect.signature(made).parameters}).get_config()
             configs[kind] = {ours: config[name] for ours, name in starting.items()}
-        paths = sorted({cls.calls["keras"].path for cls in spec.family(spec.Layer).values() if "keras" in cls.calls})
+        families = (spec.Layer, spec.ActivationFunction, spec.Loss, spec.Optimizer)
+        classes = [cls for base in families for cls in spec.family(base).values()]
+        read = {arm: signatures(sorted({cls.calls[arm].path for cls in classes if arm in cls.calls})) for arm in ("keras", "torch")}
         x = torch.linspace(-2, 2, 9)
         exact = torch.nn.functional.gelu(x).equal(torch.nn.functional.gelu(x, approximate="none"))
         ones = torch.full((1, 4), 1e-3)
         root = torch.nn.functional.rms_norm(ones, (4,)) - ones * (1e-6 + 2.0**-23) ** -0.5
-        print(json.dumps({"starts": starts, "configs": configs, "keras": signatures(paths), "gelu": exact, "rms": float(root.abs().max())}))
+        print(json.dumps({"starts": starts, "configs": configs, **read, "gelu": exact, "rms": float(root.abs().max())}))
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
@@ -333,19 +371,12 @@ def test_what_stands_in_no_signature(installed: dict[str, Any]) -> None:
     assert installed["rms"] < 1e-6
 
 
+@pytest.mark.parametrize("arm", ["torch", "keras"])
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
-def test_shipped_experiments_can_be_ported(path: Path, installed: dict[str, Any]) -> None:
-    """With Keras' defaults every shipped experiment is a program of the same shapes, whose first weights can be drawn."""
+def test_shipped_experiments_can_be_ported(path: Path, arm: str, installed: dict[str, Any]) -> None:
+    """With PyTorch's or Keras' defaults every shipped experiment is a program of the same shapes, whose first weights can be drawn."""
     found = plan(path)
-    defaults = differing(found, "keras", Everything(installed["keras"]))
+    defaults = differing(found, arm, installed[arm])
     ported = changed(found.spec, [change for default in defaults for change in default.changes])
     assert [node.output_shape for node in ported.nodes] == [node.output_shape for node in found.spec.nodes]
     assert set(initial_state(ported, 0).parameters) == {parameter.name for parameter in ported.parameters}
-
-
-class Everything(dict[str, Any]):
-    """Signatures; a call that was not read says nothing."""
-
-    def get(self, path: str, other: Any = None) -> Any:
-        """What was read, or no defaults."""
-        return super().get(path, {})

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,8 @@ from .plan import Plan
 
 #: what stands for all of a framework's defaults
 ALL = "all of them together"
+#: what stands for them where there are none
+NONE = "none that differs"
 T = TypeVar("T")
 #: the formulas that an arm computes in, by name
 Forms = tuple[tuple[str, str], ...]
@@ -58,11 +61,13 @@ class Ported:
         defaults: those that differ.
         trained: how it ended with all of them; None where it was not tried.
         reason: why it was not, or what is to be known of it.
+        about: what its row is called.
     """
 
     defaults: tuple[Default, ...] = ()
     trained: Trained | None = None
     reason: str = ""
+    about: str = ALL
 
 
 @dataclass
@@ -134,16 +139,15 @@ class Native:
             return Ported(reason="there is no aligned run to hold it against")
         paths = list(dict.fromkeys(call.path for _, call in calls(self.plan, arm.backend)))
         if not paths:
-            return Ported(reason="no calls of its own are listed here, so no defaults")
+            return Ported(reason="no calls of its own are listed here, so no defaults", about=NONE)
         defaults: tuple[Default, ...] = ()
         try:
             self.lane.progress(arm.name, {"phase": "reading its defaults"})
-            with self.lane.crew.worker(arm, f"{arm.name} native") as worker:
-                self.open(worker, arm)
+            with self.worker(arm, f"{arm.name} native") as worker:
                 defaults = tuple(differing(self.plan, arm.backend, worker.ask("signatures", paths=paths)))
                 changes = [change for default in defaults for change in default.changes]
                 if not changes:
-                    return Ported(defaults, reason=self.weightless(arm.backend))
+                    return Ported(defaults, reason=self.weightless(arm.backend), about=NONE)
                 spec = changed(self.plan.spec, changes)
                 build = Build(spec, self.lane.dtype, self.lane.crew.device, arm.mode)
                 trained = self.trained(worker, build, f"{arm.name} native", first=False)
@@ -153,11 +157,11 @@ class Native:
         return Ported(defaults, trained, self.weightless(arm.backend))
 
     def weightless(self, backend: str) -> str:
-        """What to say of a framework whose calls draw no weights."""
+        """What to say of a framework that has layers as functions, or whose first weights are not listed."""
         drawing = any(
             key.endswith("_initializer") for _, call in calls(self.plan, backend) for key in (*call.names, *call.native)
         )
-        return "" if drawing else "its calls draw no weights: the first ones are the port's own"
+        return "" if drawing else "its calls here have no first weights of their own"
 
     def base(self, forms: Forms) -> Trained | ArmFailed:
         """The reference as it is, in some forms."""
@@ -168,16 +172,25 @@ class Native:
         name = f"default {next(self.numbers)}"
         self.lane.progress("numpy", {"phase": f"with {what}"})
         try:
-            with self.lane.crew.worker(REFERENCE, name) as worker:
-                self.open(worker, REFERENCE)
+            with self.worker(REFERENCE, name) as worker:
                 return self.trained(worker, Build(spec, "float64", "cpu", ""), name, first=True)
         except ArmFailed as problem:
             return problem
 
-    def open(self, worker: Worker, arm: Arm) -> None:
-        """Import an arm's framework."""
+    @contextmanager
+    def worker(self, arm: Arm, name: str) -> Iterator[Worker]:
+        """A worker of an arm that has imported its framework.
+
+        Raises:
+            ArmFailed: it broke down, or files cannot be written.
+        """
         adapter = backend(arm)
-        worker.ask("open", module=adapter.module, place=adapter.place)
+        try:
+            with self.lane.crew.worker(arm, name) as worker:
+                worker.ask("open", module=adapter.module, place=adapter.place)
+                yield worker
+        except OSError as problem:
+            raise ArmFailed("failed", f"temporary files: {problem.strerror or problem}") from None
 
     def trained(self, worker: Worker, build: Build, name: str, first: bool) -> Trained:
         """Build a program with first weights of its own and train it freely.
@@ -230,7 +243,7 @@ class Native:
 
     def together(self, arm: Arm, found: Ported) -> dict[str, Any]:
         """The row of all of a framework's defaults, held against the arm's own aligned run."""
-        row = {"arm": arm.name, "default": ALL if found.trained else "none that differs", "note": found.reason}
+        row = {"arm": arm.name, "default": found.about, "note": found.reason}
         if found.trained is None:
             return row
         record = self.records[arm.name]

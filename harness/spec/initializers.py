@@ -100,8 +100,8 @@ class RandomNormal(Initializer):
 
 @dataclass(frozen=True)
 class Orthogonal(Initializer):
-    """gain Q: rows or columns, whichever are fewer, of length gain and at right angles. Q of the QR decomposition of a normal matrix, signs
-    such that R's diagonal is positive (Saxe et al. 2014); of more than two axes all but the last count as one."""
+    """gain Q, Q of the QR decomposition of a normal matrix with R's diagonal positive: rows or columns, whichever are fewer, at right
+    angles (Saxe et al. 2014)."""
 
     gain: float = field(default=1.0, metadata=about("length of each row or column", also={"scale": "JAX"}))
     type = "orthogonal"

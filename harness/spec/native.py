@@ -47,7 +47,8 @@ def by_outputs(asked: Asked) -> RandomUniform:
 
 
 def by_units(asked: Asked) -> RandomUniform:
-    """U(-1/sqrt(units), 1/sqrt(units)) for all that a recurrence learns: reset_parameters of PyTorch's RNN, LSTM and GRU."""
+    """U(-1/sqrt(units), 1/sqrt(units)) for all that a recurrence learns: reset_parameters of PyTorch's RNN, LSTM and GRU. PyTorch draws a
+    second bias and adds it; where the formula here has one, one is drawn."""
     return symmetric(asked.spec.units)
 
 

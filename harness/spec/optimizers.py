@@ -44,9 +44,8 @@ class Optimizer(Spec):
     decoupled: Optional[bool] = field(
         default=None,
         metadata=about(
-            "whether weight_decay shrinks the parameters (Keras, AdamW) or is added to the gradient (PyTorch's sgd, adam, ...); "
-            "needed where weight_decay is not 0",
-            defaults="it shrinks the parameters in Keras, and is added to the gradient in PyTorch: write down which you mean",
+            "whether weight_decay shrinks the parameters or is added to the gradient; needed where weight_decay is not 0",
+            defaults="it shrinks them in Keras and AdamW; PyTorch's sgd, adam, ... add it: write down which you mean",
         ),
     )
     clip_value: Optional[float] = field(
