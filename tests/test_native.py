@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import textwrap
@@ -17,7 +18,7 @@ from backends.numpy import Program
 from harness.cli.console import number
 from harness.execution.defaults import changed, differing
 from harness.execution.layout import initial_state, lay_out
-from harness.execution.native import ALL, NONE, moved
+from harness.execution.native import ALL, NONE, Trained, effect, moved, size
 from harness.execution.plan import Plan, plan
 from harness.spec import Dense, ProgramSpec, family
 from harness.spec.activations import LeakyRelu
@@ -158,6 +159,13 @@ def test_saved_and_shown_again(harness: Command, experiment: Path, document: dic
     assert len(door.load(document["manifest"]["id"], experiment.parent).native) == len(document["native"])
     others = [folder for folder in (experiment.parent / "runs").iterdir() if folder.name != document["manifest"]["id"]]
     assert all("native" not in json.loads((folder / "manifest.json").read_text()) for folder in others)
+
+
+def test_a_loss_that_is_not_finite_stands_first() -> None:
+    """A default that makes training diverge is moved infinitely far, and says from which step on."""
+    rows = [effect(Trained(0.5, 0.8, None), 1.0, 0.9), effect(Trained(math.nan, None, 3), 1.0, 0.9)]
+    assert min(rows, key=size) == {"loss": math.inf, "note": "the loss is not finite from step 3 on"}
+    assert (rows[0]["loss"], rows[0]["metric"]) == (-0.5, pytest.approx(-0.1))
 
 
 # what is stated ---------------------------------------------------------------------------------------------------------

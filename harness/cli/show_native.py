@@ -39,7 +39,7 @@ def as_rows(run: Run) -> list[dict[str, Any]]:
     """The rows; what was not computed is None."""
     found: list[dict[str, Any]] = run.native.astype(object).to_dict("records")
     return [
-        {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()} for row in found
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()} for row in found
     ]
 
 

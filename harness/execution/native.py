@@ -251,9 +251,9 @@ class Native:
 
 
 def effect(found: Trained, loss: float, metric: float | None) -> dict[str, Any]:
-    """What was moved: the loss relatively, the metric by its difference and relatively."""
+    """What was moved: the loss relatively, the metric by its difference and relatively; a loss that is not finite, infinitely."""
     if found.stopped is not None:
-        return {"note": f"the loss is not finite from step {found.stopped} on"}
+        return {"loss": math.inf, "note": f"the loss is not finite from step {found.stopped} on"}
     by = None if found.metric is None or metric is None else found.metric - metric
     return {
         "final_loss": found.loss, "final_metric": found.metric, "loss": relative(found.loss - loss, loss), "metric": by,
