@@ -15,12 +15,14 @@ import pytest
 import backends.numpy as reference
 from harness.interface import errors
 from harness.numeric.diagnosis import common, joined, wrong_steps
+from harness.numeric.trajectory import EXACT, INFINITE
 from harness.spec import ProgramSpec, relevant_forms
 from harness.worker.conformance import cases
 from harness.worker.conformance.data import drawn as drawn_case
 from harness.worker.diagnosis import Setting, located
 from harness.worker.diagnosis.catalogue.precision import rounded
 from harness.worker.numeric import forced_step
+from harness.worker.probes import PROBES, applies, probe
 
 from .faults import faulty
 from .faults.models import MODELS, drawn
@@ -33,7 +35,8 @@ TRIED = (
     "bn_epsilon", "bn_not_updated", "ln_unbiased", "gn_groups", "conv_padding_side", "conv_shuffled", "avg_pool_max", "global_sum",
     "dense_tf32", "gelu_quick", "relu_leaky", "silu_detached", "lstm_gates", "gru_gates", "rnn_state", "attention_scale", "tied_detached",
     "embedding_scaled", "dropout_unscaled", "dropout_one_bit", "add_averages", "loss_sum", "mse_half", "l2_half", "weights_ignored",
-    "adam_hat", "adam_uncorrected", "adamw_coupled", "sgd_dampened", "clip_each", "schedule_late", "row_dropped",
+    "adam_hat", "adam_uncorrected", "adamw_coupled", "sgd_dampened", "clip_each", "schedule_late", "row_dropped", "relu_half",
+    "max_pool_shares", "bn_cancels", "loss_overflows", "loss_cut",
 )  # fmt: skip
 
 
@@ -49,12 +52,15 @@ def own(spec: ProgramSpec) -> ProgramSpec:
     return spec.with_forms(relevant_forms(spec, faulty.FORMS))
 
 
-def found_of(name: str) -> list[dict[str, Any]]:
-    """What is located of a fault."""
+def found_of(name: str, probed: str | None) -> list[dict[str, Any]]:
+    """What is located of a fault, at an ordinary step or at a probe."""
     model = faulty.FAULTS[name].model
     spec, (state, batch) = MODELS[model], drawn(model)
+    if probed is not None:
+        state, batch = probe(probed, spec, state, batch)
     tensors = forced_step(faulty.Program(spec, "float32", "cpu", name), spec, batch, state)
-    return located(reference, Setting(own(spec), state, batch, tensors), "float32", REPLICAS)
+    modes = [f"careful-{mode}" for mode in REPLICAS] if probed == EXACT else REPLICAS
+    return located(reference, Setting(own(spec), state, batch, tensors), "float32", modes)
 
 
 def test_there_are_enough() -> None:
@@ -67,8 +73,11 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("name", TRIED)
 def test_faults_are_found(name: str) -> None:
-    """The first node that is wrong is the one with the fault, and its cause is named; where no meaning fits, none is."""
-    fault, entries = faulty.FAULTS[name], found_of(name)
+    """The first node that is wrong is the one with the fault, and its cause is named; where no meaning fits, none is. What ordinary data
+    do not show, a directed probe does."""
+    fault = faulty.FAULTS[name]
+    entries = found_of(name, fault.probe)
+    assert fault.probe is None or found_of(name, None) == []
     types = {**{node.name: node.layer.type for node in MODELS[fault.model].nodes}, "loss": "loss", "optimizer": "optimizer"}
     first = entries[0]
     assert fault.where in [types[maker] for maker in first["makers"]]
@@ -83,6 +92,22 @@ def test_what_is_right_is_not_accused(name: str) -> None:
     spec, (state, batch) = MODELS[name], drawn(name)
     tensors = forced_step(faulty.Program(spec, "float32", "cpu", ""), spec, batch, state)
     assert located(reference, Setting(own(spec), state, batch, tensors), "float32", REPLICAS) == []
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_no_probe_accuses_what_is_right(name: str) -> None:
+    """On a net of convolutions, and on one of attention; and a probe changes nothing that it is given."""
+    for model in ("cnn", "rotary"):
+        spec, (state, batch) = MODELS[model], drawn(model)
+        if name not in applies(spec):
+            continue
+        before = [array.copy() for array in (*state.parameters.values(), batch.inputs, batch.targets)]
+        start, data = probe(name, spec, state, batch)
+        assert all(numpy.array_equal(a, b) for a, b in zip(before, [*state.parameters.values(), batch.inputs, batch.targets], strict=True))
+        tensors = forced_step(faulty.Program(spec, "float32", "cpu", ""), spec, data, start)
+        modes = [f"careful-{mode}" for mode in REPLICAS] if name == EXACT else REPLICAS
+        if name != INFINITE:
+            assert located(reference, Setting(own(spec), start, data, tensors), "float32", modes) == []
 
 
 def test_the_reference_replays_itself() -> None:
@@ -127,6 +152,10 @@ def test_steps_and_causes_are_joined() -> None:
     assert wrong_steps(rows) == [4, 9]
     assert wrong_steps(rows[:2]) == [4]
     assert wrong_steps(rows[:1]) == []
+    probes = [{"step": name, "verdict": "differs"} for name in ("zeros", "far", "labels", INFINITE)]
+    assert wrong_steps([*rows, *probes]) == [4, 9]
+    assert wrong_steps(probes) == ["zeros", "labels"]
+    assert wrong_steps(probes[3:]) == []
     one, two = {"text": "a", "or": ["b", "c"], "explains": 1.0}, {"text": "b", "or": ["c"], "explains": 0.9}
     assert common([one, two]) == {"text": "b", "or": ["c"], "explains": 0.9}
     assert common([one, None]) == {**one, "only": "at the first step"}

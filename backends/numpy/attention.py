@@ -78,12 +78,17 @@ class MultiHeadAttention(Layer):
         return unpadded if self.earlier is None else unpadded & self.earlier
 
     def softmax(self, scores: Any, visible: Optional[Any]) -> None:
-        """Along the last axis, in place."""
+        """Along the last axis, in place. A replica that is `fused` computes the weights once more for `backward`, from the scores and the
+        logarithms of sums, as kernels that keep no weights (FlashAttention-2, Dao 2023): their rounding grows with the scores."""
         if visible is not None:
             scores += numpy.where(visible, self.dtype.type(0), self.dtype.type(AWAY))
-        scores -= numpy.maximum.reduce(scores, -1, keepdims=True)
+        kept = scores.copy() if getattr(scores, "fused", False) else None
+        largest = numpy.maximum.reduce(scores, -1, keepdims=True)
+        scores -= largest
         numpy.exp(scores, scores)
-        scores /= (scores @ numpy.ones(scores.shape[-1], self.dtype))[..., None]
+        sums = (scores @ numpy.ones(scores.shape[-1], self.dtype))[..., None]
+        scores /= sums
+        self.weights = scores if kept is None else numpy.exp(kept - (largest + numpy.log(sums)))
 
     def backward(self, dy: Any) -> Any:
         """Of the softmax, ds = a (da - sum(da a)), and that sum is the one of db b."""
@@ -92,11 +97,11 @@ class MultiHeadAttention(Layer):
         db = self.heads(db, self.sharing)
         ds = db @ self.v.swapaxes(3, 4)
         ds -= sums.reshape(len(dy), -1, *self.a.shape[1:3]).transpose(0, 2, 3, 1)[..., None]
-        ds *= self.a
+        ds *= self.weights
         dq = self.product(ds, self.k, self.sharing)
         dq *= self.scale
         dk = self.product(together(ds).swapaxes(3, 4), together(self.q))
-        dv = self.product(together(self.a).swapaxes(3, 4), together(db))
+        dv = self.product(together(self.weights).swapaxes(3, 4), together(db))
         if self.turns:
             dq, dk = (turned(rows, cos, -sin) for rows, (cos, sin) in zip((dq, dk), self.turns))
         return self.at_inputs(dq, dk, dv)

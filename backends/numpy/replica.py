@@ -22,22 +22,28 @@ EXACT = {
 
 #: terms or parts of a product of matrices that a sequential replica adds one after the other
 LONGEST = 8192
+#: see Replica.careful
+CAREFUL = "careful-"
 
 
 def array_class(mode: str) -> Type[Any]:
-    """What a mode computes with: plain arrays for "", a Replica for "replica-N", one with sequential sums for "sequential-N"."""
-    kind, _, seed = mode.partition("-")
+    """What a mode computes with: plain arrays for "", a Replica for "replica-N", one with sequential sums for "sequential-N"; behind
+    "careful-", one that leaves exact results alone."""
+    kind, _, seed = mode.removeprefix(CAREFUL).partition("-")
     classes = {"replica": Replica, "sequential": SequentialReplica}
     if kind not in classes:
         return numpy.ndarray
-    return type(classes[kind].__name__, (classes[kind],), {"random": numpy.random.Generator(numpy.random.Philox(int(seed)))})
+    random = numpy.random.Generator(numpy.random.Philox(int(seed)))
+    return type(classes[kind].__name__, (classes[kind],), {"random": random, "careful": mode.startswith(CAREFUL)})
 
 
 class Replica(numpy.ndarray):
     """An array with another rounding: every sum and contraction in a random order and split, every rounded result moved by up to half
-    a unit in the last place (Monte-Carlo arithmetic, Parker 1997)."""
+    a unit in the last place (Monte-Carlo arithmetic, Parker 1997). A careful one leaves what is exact as it is (Parker's random rounding):
+    where a program stands exactly on a kink, on purpose, all that round rightly do."""
 
     random: ClassVar[Any] = None
+    careful: ClassVar[bool] = False
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The ufunc's result, moved; into `out` where it is given."""
@@ -50,6 +56,8 @@ class Replica(numpy.ndarray):
             result = getattr(ufunc, method)(*values, **options)
             if ufunc.__name__ not in EXACT and not (method == "reduce" and ufunc in (numpy.maximum, numpy.minimum)):
                 result = self.disturb(result)
+        if self.careful and getattr(getattr(result, "dtype", None), "kind", "") == "f":
+            result = exact_kept(result, getattr(ufunc, method), values, options)
         if out is None or out[0] is None:
             return self.own(result)
         out[0].view(numpy.ndarray)[...] = result
@@ -114,9 +122,20 @@ class Replica(numpy.ndarray):
         return numpy.add.reduce(rows, 0)
 
 
+def exact_kept(result: Any, call: Any, values: "list[Any]", options: Any) -> Any:
+    """A moved result, and the true one wherever that is exact: another number format gives the same."""
+    true = call(*values, **options)
+    other = numpy.float64 if true.dtype == numpy.float32 else numpy.float32
+    again = call(*(x.astype(other) if getattr(getattr(x, "dtype", None), "kind", "") == "f" else x for x in values), **options)
+    return numpy.where(again == true, true, result)
+
+
 class SequentialReplica(Replica):
     """A replica whose sums add one term after the other, as XLA's reductions on a CPU do: the least accurate order in use. In the order
-    of the data, or back: neighbours are alike, so that a sum drifts further on its way than in a random order."""
+    of the data, or back: neighbours are alike, so that a sum drifts further on its way than in a random order. Attention rounds
+    as in fused kernels (see backends.numpy.attention)."""
+
+    fused = True
 
     def order(self, length: int) -> Any:
         """As the numbers stand, or the other way round."""

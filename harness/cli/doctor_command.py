@@ -44,7 +44,7 @@ def command(deep: bool, files: tuple[str, ...], as_json: bool) -> None:
         )
         result(f"load {facts['load']}; {facts['measured']}; C++ compiler: {facts['compiler']}")
         result()
-        console.table("", rows, {"arm": words, "version": words, "state": words})
+        console.table("", rows, dict.fromkeys(("arm", "version", "state", "arithmetic"), words))
     good = [row for row in rows if row["state"].startswith(("ready", "works"))]
     if len(good) < len(rows):
         notice(f"{len(good)} of {len(rows)} arms are ready")
@@ -131,9 +131,14 @@ def tried(arm: str) -> dict[str, str]:
     notice(f"trying {arm} ...")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         record = run(tree, arms=[arm], results=Path(folder), timings=False).arms[0]
-    faults = record.facts.get("faults")
+    faults = [*(record.facts.get("faults") or ()), *(record.facts.get("preflight") or {}).get("problems", ())]
     if record.status == "ok" and record.facts["verdict"] == "agrees" and not faults:
-        return {"state": "works"}
+        return {"state": "works", "arithmetic": arithmetic(record.facts["preflight"])}
     if record.status in ("unsupported", "missing"):
         return {"state": f"{record.status}: {record.reason}"}
     return {"state": f"fails: {'; '.join(faults or ()) or record.reason or 'its numbers differ'}"}
+
+
+def arithmetic(found: dict[str, Any]) -> str:
+    """What was measured of an arm before its numbers, in words."""
+    return f"float32 of {found['bits']} bits, subnormals {found['subnormals']}" if "bits" in found else ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..interface import LIMIT
+from ..numeric.trajectory import INFINITE
 from ..numeric.words import bits
-from ..tables import Run
+from ..tables import Run, place
 from . import console
 from .console import fixed, number, result, words
 from .show_native import as_rows, show_native
@@ -22,15 +24,15 @@ def show_run(run: Run, as_json: bool) -> None:
         console.document(as_document(run))
         return
     head(run)
+    preflight(run)
     summary(run)
     losses(run)
     gradients(run)
+    probes(run)
     timings(run)
     show_native(run)
     result(verdict(run))
     causes(run)
-    for arm, text in run.faults:
-        result(f"{arm} is a version with a known fault: {text}")
     for note in run.manifest.get("notes", []):
         result(f"Note: {note}.")
 
@@ -44,7 +46,7 @@ def as_document(run: Run) -> dict[str, Any]:
         "arms": [
             {"arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts} for record in run.arms
         ],
-        **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "timings", "memory")},
+        **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "probed", "timings", "memory")},
         **({"native": as_rows(run)} if "native" in run.manifest else {}),
     }
 
@@ -67,6 +69,19 @@ def head(run: Run) -> None:
         f"{facts['dtype']}, {facts['device']}, {facts['threads']} thread{'s' if facts['threads'] > 1 else ''}, seed {facts['seed']}"
     )
     result()
+
+
+def preflight(run: Run) -> None:
+    """What is wrong with an arm before any number is compared: it is the likely reason for what differs."""
+    lines = [f"{arm} is a version with a known fault: {text}" for arm, text in run.faults]
+    for record in run.arms:
+        found = record.facts.get("preflight") or {}
+        beside = "".join(f"; {name}={value}" for name, value in found.get("variables", {}).items())
+        lines += [f"{record.arm}: {problem}{beside}" for problem in found.get("problems", ())]
+    for line in lines:
+        result(f"Before the numbers: {line}")
+    if lines:
+        result()
 
 
 def summary(run: Run) -> None:
@@ -134,6 +149,20 @@ def gradients(run: Run) -> None:
     console.table(title, found, columns, {"seen": "seen from", **{arm: arm for arm in arms}})
 
 
+def probes(run: Run) -> None:
+    """Steps that training does not bring."""
+    table = run.probed
+    if table.empty:
+        return
+    found = rows(table[table["probe"] != INFINITE])
+    arms = [name for name in table.columns if name != "probe"]
+    title = f"Directed probes: the largest error of any tensor, by what rounding alone can do; a fault from {LIMIT:g} on"
+    console.table(title, found, {"probe": words, **dict.fromkeys(arms, error)})
+    hiding = [record.arm for record in run.arms if record.facts.get("hides_infinity")]
+    if hiding:
+        result(f"Not judged: after an infinite input the loss of {', '.join(hiding)} is a number, or one of other kind.")
+
+
 def timings(run: Run) -> None:
     """What does each cost?"""
     table = run.timings.merge(run.memory, on="arm", how="left")
@@ -176,8 +205,10 @@ def causes(run: Run) -> None:
         for entry in record.facts.get("located") or []:
             first = entry["tensors"][0]
             excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
-            result(f"{record.arm}, step {entry['step']}, {' or '.join(entry['makers'])}: {why(entry['cause'])}")
+            result(f"{record.arm}, {place(entry['step'])}, {' or '.join(entry['makers'])}: {why(entry['cause'])}")
             result(f"  {first['tensor']} is {first['error']:.2g} off, {excess}{worst(first['worst'])}")
+        for entry in record.facts.get("amplified") or []:
+            result(f"{record.arm}, {place(entry['step'])}: every node is right by itself; {parting(entry['flips'])}")
 
 
 def why(cause: Mapping[str, Any] | None) -> str:
@@ -197,6 +228,18 @@ def worst(numbers: Sequence[Mapping[str, Any]]) -> str:
     return f"; most at {first['index']}: {first['found']:.8g}, where {first['right']:.8g} is right"
 
 
+def parting(flips: Sequence[Mapping[str, Any]]) -> str:
+    """Where rounding alone parts two arms."""
+    if not flips:
+        return "rounding alone is magnified"
+    first = flips[0]
+    more = f", and {len(flips) - 1} more" if len(flips) > 1 else ""
+    return (
+        f"rounding moved a unit over its kink: {first['node']} at {first['index']} is {first['found']:.2g}, {first['right']:.2g} in the "
+        f"reference{more}"
+    )
+
+
 def verdict(run: Run) -> str:
     """The whole run in a sentence."""
     judged = [record for record in run.arms if record.status == "ok" and record.facts.get("verdict")]
@@ -204,7 +247,7 @@ def verdict(run: Run) -> str:
     failed = [record for record in run.arms if record.status not in ("ok", "unsupported", "missing")]
     if differing:
         first = differing[0].facts["first"]
-        where = f"step {first['step']}, {first['kind']} of {first['tensor']}"
+        where = f"{place(first['step'])}, {first['kind']} of {first['tensor']}"
         names = ", ".join(record.arm for record in differing)
         text = f"{names} of {len(judged)} arms: {difference(first)}, no rounding, first at {where}."
     elif judged:

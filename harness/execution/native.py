@@ -16,7 +16,8 @@ import numpy
 
 from ..errors import ArmFailed
 from ..interface import flat_state, load_arrays, save_arrays, state_fingerprint
-from ..numeric.lane import REFERENCE, Build, forms_key
+from ..numeric.build import REFERENCE, Build
+from ..numeric.lane import forms_key
 from ..numeric.lane import Lane as NumericLane
 from ..pool import Worker
 from ..records.record import Record

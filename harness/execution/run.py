@@ -208,12 +208,8 @@ class Work:
     def fill(self, record: Record, outcome: Outcome) -> None:
         """An outcome as a record."""
         record.facts.update(outcome.facts)
-        record.losses, record.metrics, record.agreement, record.final = (
-            outcome.losses,
-            outcome.metrics,
-            outcome.agreement,
-            outcome.final,
-        )
+        record.losses, record.metrics, record.final = outcome.losses, outcome.metrics, outcome.final
+        record.agreement, record.probes = outcome.agreement, outcome.probes
         if outcome.facts["stopped"] is not None:
             record.status, record.reason = "diverged", f"the loss is not finite from step {outcome.facts['stopped']} on"
 

@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..interface import KINDS, LIMIT, Arrays, Floor, errors, norm
+from .trajectory import INFINITE, Step
 from .words import RIGHT, word
 
 
-def compare(step: int, tensors: Arrays, reference: Arrays, floor: Mapping[str, Floor]) -> list[dict[str, Any]]:
+def compare(step: Step, tensors: Arrays, reference: Arrays, floor: Mapping[str, Floor]) -> list[dict[str, Any]]:
     """One row a tensor: kind, tensor, norm, error, floor, ratio, ceiling, verdict."""
     found = errors(tensors, reference)
     rows = []
     for name, wanted in reference.items():
         kind, _, tensor = name.partition("/")
+        if step == INFINITE and kind != "loss":
+            continue
         low, high = floor[name]
         rows.append({
             "step": step, "kind": kind, "tensor": tensor, "norm": norm(tensors.get(name, 0.0)), "reference": norm(wanted),
@@ -33,14 +36,19 @@ def conclusion(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     differs, and what would have been seen."""
     order = {kind: index for index, kind in enumerate(KINDS)}
     told = ("step", "kind", "tensor", "error", "floor", "ratio", "ceiling", "verdict")
-    bad = [row for row in rows if row["verdict"] not in RIGHT]
-    first = min(bad, key=lambda row: (row["step"], order[row["kind"]]), default=None)
+    judged = [row for row in rows if row["step"] != INFINITE]
+    bad = [row for row in judged if row["verdict"] not in RIGHT]
+    trained = [row for row in rows if not isinstance(row["step"], str)]
+    begin = min((row["step"] for row in bad if not isinstance(row["step"], str)), default=bad[0]["step"] if bad else None)
+    first = min((row for row in bad if row["step"] == begin), key=lambda row: order[row["kind"]], default=None)
     return {
         "verdict": "agrees" if not bad else "undecided" if {row["verdict"] for row in bad} == {"undecided"} else "differs",
-        "words": dict(Counter(row["verdict"] for row in rows)),
+        "words": dict(Counter(row["verdict"] for row in judged)),
         "first": None if first is None else {key: first[key] for key in told},
-        "seen_from": seen_from(rows),
-        "largest_ratio": max((row["ratio"] for row in rows), default=0.0),
+        "seen_from": seen_from(trained),
+        "largest_ratio": max((row["ratio"] for row in trained), default=0.0),
+        "probes": list(dict.fromkeys(row["step"] for row in judged if isinstance(row["step"], str))),
+        "hides_infinity": any(row["verdict"] not in RIGHT for row in rows if row["step"] == INFINITE),
     }
 
 

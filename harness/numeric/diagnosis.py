@@ -7,15 +7,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..interface import Floor
-from .words import RIGHT, told
+from .trajectory import INFINITE, Step
+from .words import AMPLIFIED, RIGHT, told
 
 Located = dict[str, Any]
 
 
-def wrong_steps(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The first and the last step at which a tensor is no rounding."""
-    steps = sorted({row["step"] for row in rows if row["verdict"] not in RIGHT})
-    return [steps[0], *steps[-1:]] if len(steps) > 1 else steps
+def wrong_steps(rows: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """The first and the last step at which a tensor is no rounding; of probes only where no step of the training is wrong."""
+    steps = differing(rows)
+    found: list[Step] = [step for step in steps if not isinstance(step, str)] or steps
+    return [found[0], *found[-1:]] if len(found) > 1 else found
+
+
+def differing(rows: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """All steps at which a tensor is no rounding, in order; without the probe of an infinity, which decides nothing."""
+    found = dict.fromkeys(row["step"] for row in rows if row["verdict"] not in RIGHT)
+    return [step for step in found if step != INFINITE]
+
+
+def beside(rows: Sequence[Mapping[str, Any]], steps: Sequence[Step]) -> list[Step]:
+    """The other steps at which a tensor is no rounding."""
+    return [step for step in differing(rows) if step not in steps]
 
 
 def witnessed(level: Mapping[str, Floor] | None, sizes: Mapping[str, float] | None) -> dict[str, dict[str, float]]:
@@ -29,17 +42,24 @@ def witnessed(level: Mapping[str, Floor] | None, sizes: Mapping[str, float] | No
     return found
 
 
-def tell(rows: Sequence[dict[str, Any]], dtype: str, witnesses: Mapping[int, Mapping[str, Mapping[str, float]]]) -> None:
+def tell(
+    rows: Sequence[dict[str, Any]],
+    dtype: str,
+    witnesses: Mapping[Step, Mapping[str, Mapping[str, float]]],
+    right: Sequence[Step] = (),
+) -> None:
     """Say of every tensor that differs what its difference is. Where no witness was heard at its step, the one of the same tensor at
-    another step counts."""
+    another step counts. At steps where every node is `right` by itself, it is rounding that the step amplifies."""
     for row in rows:
+        if row["verdict"] == "differs" and row["step"] in right:
+            row["verdict"] = AMPLIFIED
         name = f"{row['kind']}/{row['tensor']}"
         heard = [witnesses[step].get(name) for step in (row["step"], *witnesses) if step in witnesses]
         witness = next((one for one in heard if one and (dtype == "float64" or "error" in one)), None)
         row["verdict"] = told(row, dtype, witness)
 
 
-def joined(found: Mapping[int, Sequence[Located]]) -> list[Located]:
+def joined(found: Mapping[Step, Sequence[Located]]) -> list[Located]:
     """What is wrong, node by node, from what was located at several steps: the first step at which a node is wrong, and the causes that
     explain it at all of them."""
     nodes: dict[tuple[str, ...], list[Located]] = {}

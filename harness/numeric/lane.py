@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import ArmFailed
 from ..interface import Floor, errors, floors, load_arrays
@@ -16,22 +16,14 @@ from ..records.store import file_name
 from ..registry import Arm, backend
 from ..spec import ProgramSpec, encode, relevant_forms
 from .agreement import compare, conclusion
-from .diagnosis import joined, tell, witnessed, wrong_steps
-from .trajectory import Trajectory
+from .build import REFERENCE, Build
+from .diagnosis import wrong_steps
+from .suspect import Suspect
+from .trajectory import EXACT, Step, Trajectory
 
-REFERENCE = Arm("numpy")
 #: replicas with sequential sums: PyTorch sums a channel's 4096 numbers so one after the other, XLA most of what it sums
 SEQUENTIAL = 6
 Progress = Callable[[str, dict[str, Any]], None]
-
-
-class Build(NamedTuple):
-    """What a program is built of. The reference computes on the CPU, whatever the arms use."""
-
-    spec: ProgramSpec
-    dtype: str
-    device: str
-    mode: str
 
 
 @dataclass
@@ -43,6 +35,7 @@ class Outcome:
         losses: loss of each step of the free pass.
         metrics: rows of step, split, metric, value.
         agreement: rows of harness.numeric.compare; for the reference itself the norms and floors.
+        probes: the same of the directed probes, by `probe` instead of `step`.
         final: file with the final state.
     """
 
@@ -50,18 +43,26 @@ class Outcome:
     losses: list[float] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     agreement: list[dict[str, Any]] = field(default_factory=list)
+    probes: list[dict[str, Any]] = field(default_factory=list)
     final: Path | None = None
+
+    def keep(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Rows of a comparison, those of probes apart."""
+        self.agreement = [row for row in rows if not isinstance(row["step"], str)]
+        self.probes = [{"probe": row["step"], **row} for row in rows if isinstance(row["step"], str)]
+        for row in self.probes:
+            del row["step"]
 
 
 @dataclass
 class Reference:
-    """The reference in one set of forms: its outcome, its tensors' folder, its floors."""
+    """The reference in one set of forms: its outcome, its tensors' folder, its forced steps (probes behind), its floors."""
 
     folder: Path
     outcome: Outcome
     forms: dict[str, str] = field(default_factory=dict)
-    steps: list[int] = field(default_factory=list)
-    floors: dict[int, Any] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    floors: dict[Step, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,21 +124,24 @@ class Lane:
             steps = [step for step in self.trajectory.steps if (folder / f"state-{step}.npz").exists()]
             stopped = outcome.facts["stopped"]
             found = Reference(folder, outcome, dict(forms), [step for step in steps if stopped is None or step < stopped])
+            if self.trajectory.probes:
+                found.steps += worker.ask("probes", folder=str(folder))
             worker.ask("forced", steps=found.steps, states=str(folder), folder=str(folder))
             found.floors = self.measured(worker, found, self.dtype, found.steps)
         outcome.facts["forms"] = dict(forms)
-        outcome.agreement = [row for step in found.steps for row in self.rows(found, found.folder, step)]
+        outcome.keep(self.rows(found, found.folder))
         return found
 
-    def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[int]) -> dict[int, dict[str, Floor]]:
+    def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step]) -> dict[Step, dict[str, Floor]]:
         """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums."""
         spec = self.spec.with_forms(found.forms)
-        sizes: dict[int, list[dict[str, float]]] = {step: [] for step in steps}
+        sizes: dict[Step, list[dict[str, float]]] = {step: [] for step in steps}
         folder = Path(tempfile.mkdtemp(prefix="replica-", dir=found.folder))  # several arms may measure at the same time
-        for mode in self.replica_modes():
+        parts = [step for step in steps if step != EXACT], [step for step in steps if step == EXACT]
+        for mode, some in [(mode, part) for part in parts for mode in self.replica_modes(part)]:
             self.build(worker, Build(spec, dtype, "cpu", mode))
-            worker.ask("forced", steps=list(steps), states=str(found.folder), folder=str(folder))
-            for step in steps:
+            worker.ask("forced", steps=some, states=str(found.folder), folder=str(folder))
+            for step in some:
                 path = folder / f"forced-{step}.npz"
                 sizes[step].append(errors(load_arrays(path), load_arrays(found.folder / path.name)))
                 path.unlink()
@@ -160,80 +164,34 @@ class Lane:
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
             outcome.facts["faults"] = worker.ask("faults")
-            for step in reference.steps:
-                outcome.agreement += self.rows(reference, folder, step)
-            wrong = wrong_steps(outcome.agreement)
-            witnesses = self.other_format(worker, arm, reference, folder, wrong) if wrong and self.dtype == "float32" else {}
+            crew = self.crew
+            outcome.facts["preflight"] = worker.ask("preflight", dtype=self.dtype, device=crew.device, mode=arm.mode, threads=crew.threads)
+            rows = self.rows(reference, folder)
+            wrong = wrong_steps(rows)
+            suspect = Suspect(self, arm, reference, folder, rows, wrong)
+            suspect.hear(worker)
         self.check_same_data(outcome, reference)
-        if wrong:
-            self.progress(arm.name, {"phase": "looking for the cause"})
-            level = self.look_for_cause(arm, outcome, reference, folder, wrong)
-            tell(outcome.agreement, self.dtype, {step: witnessed(level.get(step), witnesses.get(step)) for step in wrong})
-        outcome.facts.update(conclusion(outcome.agreement), forms=forms)
+        outcome.facts.update(suspect.found(), **conclusion(rows), forms=forms)
+        outcome.keep(rows)
         for step in reference.steps:
             (folder / f"forced-{step}.npz").unlink()
         return outcome
 
-    def other_format(
-        self, worker: Worker, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
-    ) -> dict[int, dict[str, float]]:
-        """Errors of an arm in float64 at some steps, by tensor: the second witness. None where it has no float64."""
-        beside = folder / "float64"
-        beside.mkdir()
-        try:
-            self.build(worker, Build(self.spec, "float64", self.crew.device, arm.mode))
-            worker.ask("forced", steps=list(steps), states=str(reference.folder), folder=str(beside))
-        except ArmFailed as problem:
-            if problem.status == "interrupted":
-                raise
-            return {}
-        names = {step: f"forced-{step}.npz" for step in steps}
-        return {step: errors(load_arrays(beside / name), load_arrays(reference.folder / name)) for step, name in names.items()}
+    def replica_modes(self, steps: Sequence[Step]) -> list[str]:
+        """The replicas that measure what rounding does at some steps, those with sequential sums behind; none where there are no steps.
+        Where programs stand on kinks on purpose, they leave exact results alone."""
+        careful = "careful-" if EXACT in steps else ""
+        modes = [f"{careful}replica-{number}" for number in range(self.trajectory.replicas)]
+        return [*modes, *(f"{careful}sequential-{number}" for number in range(SEQUENTIAL))] if steps else []
 
-    def look_for_cause(
-        self, arm: Arm, outcome: Outcome, reference: Reference, folder: Path, steps: Sequence[int]
-    ) -> dict[int, dict[str, Floor]]:
-        """Write down what is located, or why nothing could be; floors in the other number format."""
-        try:
-            outcome.facts["located"], level = self.diagnose(arm, reference, folder, steps)
-        except ArmFailed as problem:
-            if problem.status == "interrupted":
-                raise
-            outcome.facts["not_located"] = f"{problem.status}: {problem.reason}"
-            return {}
-        return level
-
-    def diagnose(
-        self, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
-    ) -> tuple[list[dict[str, Any]], dict[int, dict[str, Floor]]]:
-        """Where an arm goes wrong and why, and floors in the other number format.
-
-        Raises:
-            ArmFailed: the reference cannot say, e.g. in the time that one answer may take.
-        """
-        adapter, other = backend(REFERENCE), "float64" if self.dtype == "float32" else "float32"
-        with self.crew.worker(REFERENCE, f"{arm.name} cause") as worker:
-            worker.ask("open", module=adapter.module, place=adapter.place)
-            level = self.measured(worker, reference, other, steps)
-            self.build(worker, Build(self.spec.with_forms(reference.forms), "float64", "cpu", ""))
-            found = {
-                step: worker.ask(
-                    "locate", step=step, states=str(reference.folder), tensors=str(folder), dtype=self.dtype, replicas=self.replica_modes()
-                )
-                for step in steps
-            }
-        return joined(found), level
-
-    def replica_modes(self) -> list[str]:
-        """The replicas that measure what rounding does."""
-        return [f"replica-{number}" for number in range(self.trajectory.replicas)] + [
-            f"sequential-{number}" for number in range(SEQUENTIAL)
+    def rows(self, reference: Reference, folder: Path) -> list[dict[str, Any]]:
+        """The comparison of all forced steps."""
+        names = {step: f"forced-{step}.npz" for step in reference.steps}
+        return [
+            row
+            for step, name in names.items()
+            for row in compare(step, load_arrays(folder / name), load_arrays(reference.folder / name), reference.floors[step])
         ]
-
-    def rows(self, reference: Reference, folder: Path, step: int) -> list[dict[str, Any]]:
-        """The comparison of one forced step."""
-        name = f"forced-{step}.npz"
-        return compare(step, load_arrays(folder / name), load_arrays(reference.folder / name), reference.floors[step])
 
     def free_pass(self, worker: Worker, arm: Arm, name: str, build: Build, folder: Path, keep: Sequence[int]) -> Outcome:
         """Import, build and train freely."""

@@ -12,6 +12,15 @@ from ..spec import ProgramSpec, active_slots
 BUDGET = 256 << 20
 #: forced steps when an experiment names none
 COUNT = 8
+#: a forced step: its number, or the name of a directed probe (harness.worker.probes)
+Step = int | str
+#: the probe of which the loss alone is compared, and that decides nothing: what becomes of an infinity is a convention that frameworks do
+#: not share (TensorFlow's fused rectifier makes 0 of NaN)
+INFINITE = "infinite"
+#: the probe whose sums are exact, so that equal numbers are equal
+EXACT = "ties"
+#: probes at most
+PROBES = 9
 
 
 @dataclass(frozen=True)
@@ -21,11 +30,13 @@ class Trajectory:
     Attributes:
         steps: forced steps, ascending.
         replicas: Monte-Carlo replicas of the reference that measure the floor.
+        probes: whether directed probes are forced too.
         note: what was left out for want of room; "" otherwise.
     """
 
     steps: tuple[int, ...]
     replicas: int
+    probes: bool
     note: str
 
 
@@ -39,7 +50,7 @@ def trajectory(spec: ProgramSpec, total: int, wanted: Sequence[int] | None, batc
     note = "" if len(kept) == len(chosen) else (
         f"{len(kept)} of {len(chosen)} forced steps: one takes {size >> 20} MiB, all may take {BUDGET >> 20}"
     )  # fmt: skip
-    return Trajectory(tuple(kept), replicas(spec, batch_size), note)
+    return Trajectory(tuple(kept), replicas(spec, batch_size), size * PROBES <= BUDGET, note)
 
 
 def replicas(spec: ProgramSpec, batch_size: int) -> int:

@@ -3,6 +3,8 @@
     bitwise              the same bits
     rounding             at most LIMIT floors (harness.interface.rounding)
     weak rounding        at most LIMIT ceilings: another order of summation, a less accurate exponential
+    amplified rounding   more, but each node computes from the arm's own numbers what the reference would: rounding moved a unit over a
+                         kink, or the step magnifies it
     reduced precision    more, but in float64 the same tensor is right: the formula is, the arithmetic has fewer bits
     float32 leak         of a float64 run: what float32 would do, so some constant or some part is computed in it
     semantic             in float64 it is wrong too: another formula, constant, layout, order
@@ -23,7 +25,8 @@ from ..interface import LIMIT
 
 #: bits of float32's mantissa, and of bfloat16's, the shortest in which frameworks multiply: what is further off than that is no arithmetic
 FLOAT32_BITS, FEWEST_BITS = 24, 8
-RIGHT = ("bitwise", "rounding", "weak rounding")
+AMPLIFIED = "amplified rounding"
+RIGHT = ("bitwise", "rounding", "weak rounding", AMPLIFIED)
 
 
 def word(error: float, floor: float, ceiling: float) -> str:

@@ -22,6 +22,7 @@ class Record:
         losses: loss of each step of the free pass.
         metrics: rows of step, split, metric, value.
         agreement: rows of step, kind, tensor, norm, reference, error, floor, ceiling, ratio, verdict.
+        probes: the same of the directed probes, whose names stand in place of the step.
         blocks: rows of variant, round, position, ns (the raw step times of a timed block).
         final: file with the final state, until it is saved.
     """
@@ -33,6 +34,7 @@ class Record:
     losses: list[float] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     agreement: list[dict[str, Any]] = field(default_factory=list)
+    probes: list[dict[str, Any]] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
     final: Path | None = None
 

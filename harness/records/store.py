@@ -24,7 +24,7 @@ from typing import Any
 from ..errors import UsageError
 from .record import SCHEMA, Record
 
-TABLES = ("metrics", "agreement", "blocks")
+TABLES = ("metrics", "agreement", "probes", "blocks")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,5 +1,5 @@
 """Records as pandas tables."""
 
-from .run import Run, final_metric, load
+from .run import Run, final_metric, load, place
 
-__all__ = ["Run", "final_metric", "load"]
+__all__ = ["Run", "final_metric", "load", "place"]

@@ -18,6 +18,7 @@ from .statistics import median_steps, ratios
 LOSSES = ["arm", "step", "loss", "reference", "gap"]
 METRICS = ["arm", "step", "split", "metric", "value"]
 AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
+PROBES = ["arm", "probe", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
 TIMINGS = ["arm", "variant", "import_s", "build_s", "compile_s", "first_step_s", "step_us", "ratio", "busy_threads"]
 MEMORY = ["arm", "after_import_mib", "peak_mib"]
 NATIVE = ["arm", "default", "gradient", "loss", "metric", "final_loss", "final_metric", "note", "settings"]
@@ -89,6 +90,19 @@ class Run:
         return joined(
             [pandas.DataFrame(record.agreement).assign(arm=record.arm) for record in self.records if record.agreement], AGREEMENT
         )
+
+    @cached_property
+    def probes(self) -> pandas.DataFrame:
+        """Every tensor of every directed probe: arm, probe, and the columns of `agreement`."""
+        return joined([pandas.DataFrame(record.probes).assign(arm=record.arm) for record in self.records if record.probes], PROBES)
+
+    @cached_property
+    def probed(self) -> pandas.DataFrame:
+        """By probe and arm, the largest error over its ceiling: what rounding alone can do is 1."""
+        table = self.probes[~self.probes["arm"].str.startswith("reference")] if len(self.probes) else self.probes
+        excess = (table["error"] / table["ceiling"]).astype(float)
+        found = table.assign(excess=excess).pivot_table(index="probe", columns="arm", values="excess", aggfunc="max", sort=False)
+        return found.reset_index().rename_axis(columns=None)
 
     @property
     def gradients(self) -> pandas.DataFrame:
@@ -171,7 +185,7 @@ class Run:
             "form": ", ".join(f"{name}={value}" for name, value in sorted((record.facts.get("forms") or {}).items()))
             if gradients
             else "",
-            "first_difference": f"step {first['step']}, {first['kind']} {first['tensor']}" if first else "",
+            "first_difference": f"{place(first['step'])}, {first['kind']} {first['tensor']}" if first else "",
             "gradient_error": max(gradients, default=None),
             "floor_ratio": record.facts.get("largest_ratio"),
             "final_loss": record.losses[-1] if record.losses else None,
@@ -212,6 +226,11 @@ def final_metric(rows: Sequence[Mapping[str, Any]]) -> float | None:
         return None
     name, last = rows[0]["metric"], rows[-1]["step"]
     return float([row for row in rows if row["metric"] == name and row["step"] == last][-1]["value"])
+
+
+def place(step: int | str) -> str:
+    """A forced step in words: its number, or the probe's name."""
+    return f"probe {step}" if isinstance(step, str) else f"step {step}"
 
 
 def joined(frames: Sequence[pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
 
 import numpy
 
@@ -27,10 +27,13 @@ from ..interface import (
 )
 from ..spec import ProgramSpec
 from .metrics import metrics
+from .probes import load_batch
 from .task import Task, named, named_masks
 
 #: steps that are staged at a time
 CHUNK = 100
+#: a forced step: its number, or the name of a probe
+Step = Union[int, str]
 
 
 def chunks(steps: int, stops: Sequence[int]) -> Iterator[Tuple[int, int]]:
@@ -112,7 +115,7 @@ def forced_pass(
     spec: ProgramSpec,
     task: Task,
     *,
-    steps: Sequence[int],
+    steps: Sequence[Step],
     states: Path,
     folder: Path,
     progress: Callable[..., None],
@@ -124,14 +127,20 @@ def forced_pass(
         spec: what it was built from.
         task: its data.
         steps: which.
-        states: folder with the reference's `state-<step>.npz`.
+        states: folder with the reference's `state-<step>.npz`, and of probes `batch-<step>.npz`.
         folder: where the tensors go.
         progress: told (step) now and then.
     """
     for step in steps:
-        state = nested_state(load_arrays(states / f"state-{step}.npz"))
-        save_arrays(folder / f"forced-{step}.npz", forced_step(program, spec, task.batch(step), state))
+        state, batch = start_of(task, states, step)
+        save_arrays(folder / f"forced-{step}.npz", forced_step(program, spec, batch, state))
         progress(forced=step)
+
+
+def start_of(task: Task, states: Path, step: Step) -> Tuple[State, Batch]:
+    """State and batch of a forced step."""
+    state = nested_state(load_arrays(states / f"state-{step}.npz"))
+    return state, load_batch(states / f"batch-{step}.npz") if isinstance(step, str) else task.batch(step)
 
 
 def forced_step(program: Program, spec: ProgramSpec, batch: Batch, state: State) -> Arrays:

@@ -14,7 +14,7 @@ from ..interface import ContractBroken, check_state, load_arrays, missing, neste
 from ..registry import load
 from .channel import Channel
 from .machine import peak_memory
-from .numeric import forced_pass, free_pass
+from .numeric import Step, forced_pass, free_pass, start_of
 from .task import Task
 from .timing import block, start
 
@@ -88,7 +88,13 @@ class Session:
             progress=self.channel.progress,
         )
 
-    def forced(self, steps: Sequence[int], states: str, folder: str) -> Dict[str, Any]:
+    def probes(self, folder: str) -> List[str]:
+        """Lay the directed probes out; see harness.worker.probes."""
+        from .probes import lay_out
+
+        return lay_out(self.spec, self.state, self.task.batch(0), Path(folder))
+
+    def forced(self, steps: Sequence[Step], states: str, folder: str) -> Dict[str, Any]:
         """The forced pass; see harness.worker.numeric."""
         forced_pass(
             self.program,
@@ -101,20 +107,26 @@ class Session:
         )
         return {}
 
-    def locate(self, step: int, states: str, tensors: str, dtype: str, replicas: Sequence[str]) -> List[Dict[str, Any]]:
+    def locate(self, step: Step, states: str, tensors: str, dtype: str, replicas: Sequence[str]) -> List[Dict[str, Any]]:
         """Where an arm goes wrong at a step, and why; asked of the reference. See harness.worker.diagnosis.
 
         Args:
             step: which.
-            states: folder with the reference's `state-<step>.npz`.
+            states: folder with the reference's `state-<step>.npz`, and of a probe `batch-<step>.npz`.
             tensors: folder with the arm's `forced-<step>.npz`.
             dtype: the arm's.
             replicas: modes of the replicas that measure what rounding does.
         """
         from .diagnosis import Setting, located
 
-        state, found = nested_state(load_arrays(Path(states) / f"state-{step}.npz")), load_arrays(Path(tensors) / f"forced-{step}.npz")
-        return located(self.adapter, Setting(self.spec, state, self.task.batch(step), found), dtype, replicas)
+        found = load_arrays(Path(tensors) / f"forced-{step}.npz")
+        return located(self.adapter, Setting(self.spec, *start_of(self.task, Path(states), step), found), dtype, replicas)
+
+    def preflight(self, dtype: str, device: str, mode: str, threads: int) -> Dict[str, Any]:
+        """What an arm's arithmetic is like; see harness.worker.preflight."""
+        from .preflight import preflight
+
+        return preflight(self.adapter, dtype, device, mode, threads)
 
     def faults(self) -> List[str]:
         """What the adapter finds wrong with this installation, if it looks; see the contract."""
@@ -166,7 +178,8 @@ class Session:
 
 
 COMMANDS = (
-    "open", "build", "free", "forced", "locate", "faults", "start", "block", "memory", "cases", "conformance", "supports", "signatures",
+    "open", "preflight", "build", "free", "probes", "forced", "locate", "faults", "start", "block", "memory", "cases", "conformance",
+    "supports", "signatures",
 )  # fmt: skip
 
 

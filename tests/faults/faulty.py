@@ -42,7 +42,8 @@ MODES: dict[str, dict[str, dict[str, str]]] = {
     "l2_half": {}, "l2_biases": {}, "adam_hat": {}, "adam_epsilon": {}, "adam_uncorrected": {}, "adam_skipped": {}, "adamw_coupled": {},
     "decay_without_rate": {}, "sgd_no_nesterov": {}, "sgd_dampened": {}, "rmsprop_inside": {}, "rmsprop_centred": {}, "clip_each": {},
     "clip_epsilon": {}, "schedule_late": {}, "beta_2": {}, "rate_double": {}, "accumulates_sum": {}, "row_dropped": {},
-    "targets_rolled": {}, "gradient_stopped": {}, "half_precision": {},
+    "targets_rolled": {}, "gradient_stopped": {}, "half_precision": {}, "relu_half": {}, "max_pool_shares": {}, "bn_cancels": {},
+    "loss_overflows": {}, "loss_cut": {},
 }  # fmt: skip
 FORMS, supports, versions = right.FORMS, lambda spec, dtype, device, mode: right.supports(spec, dtype, device, ""), right.versions
 
@@ -58,6 +59,7 @@ class Fault(NamedTuple):
         where: a layer's type, "loss" or "optimizer": where it has to be found.
         cause: words that the named cause has to hold; None where none is to be found.
         after: changes the program when it is built.
+        probe: the directed probe at which it shows, where no ordinary step shows it.
     """
 
     model: str
@@ -65,14 +67,17 @@ class Fault(NamedTuple):
     cause: str | None
     plant: Callable[[ExitStack], None] | None = None
     after: Callable[[Any], None] | None = None
+    probe: str | None = None
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def planted(name: str, model: str, where: str, cause: str | None, plant: Any = None, after: Any = None) -> None:
+def planted(
+    name: str, model: str, where: str, cause: str | None, plant: Any = None, after: Any = None, probe: str | None = None
+) -> None:
     """Keep a fault."""
-    FAULTS[name] = Fault(model, where, cause, plant, after)
+    FAULTS[name] = Fault(model, where, cause, plant, after, probe)
 
 
 class Program(right.Program):
@@ -910,3 +915,53 @@ def in_half(own: Any, x: Any) -> Any:
 
 
 planted("half_precision", "transformer", "layer_normalization", None, wrapped("layer_normalization", in_half))
+
+# what ordinary data do not show ---------------------------------------------------------------------------------------------
+
+planted("relu_half", "mlp", "activation", None, activation("relu", lambda x: (x + x.abs()) / 2), probe="ties")
+
+
+def shared_among_equals(node: Node, net: Any) -> Any:
+    """The gradient is divided among all that are the largest."""
+    return lambda x: x.unflatten(1, (-1, 2)).unflatten(3, (-1, 2)).amax((2, 4))
+
+
+planted("max_pool_shares", "pooled", "max_pooling2d", None, layer("max_pooling2d", shared_among_equals), probe="ties")
+
+
+def cancelling(node: Node, net: Any) -> Any:
+    """The variance as the mean of squares less the square of the mean."""
+    spec: Any = node.layer
+    gamma, beta, share = net.get(node, "gamma"), net.get(node, "beta"), 1 - spec.momentum
+    moving = [net.statistics[f"{node.name}/moving_{name}"] for name in ("mean", "variance")]
+
+    def forward(x: Any) -> Any:
+        rows = x.flatten(0, -2)
+        mean = rows.mean(0)
+        variance = (rows * rows).mean(0) - mean * mean
+        if net.training:
+            with torch.no_grad():
+                moving[0].lerp_(mean, share)
+                moving[1].lerp_(variance * len(rows) / (len(rows) - 1), share)
+        return (x - mean) / (variance + spec.epsilon).sqrt() * gamma + beta
+
+    return forward
+
+
+planted("bn_cancels", "cnn", "batch_normalization", None, layer("batch_normalization", cancelling), probe="shifted")
+
+
+def overflowing(spec: Any) -> Any:
+    """exp of logits as they are."""
+    return lambda z, y, reduction: (torch.log(torch.exp(z).sum(-1)) - z.gather(-1, y[..., None])[..., 0]).mean()
+
+
+planted("loss_overflows", "mlp", "loss", None, term("softmax_cross_entropy", overflowing), probe="saturated")
+
+
+def cut_far_out(spec: Any) -> Any:
+    """From probabilities that are no less than 1e-7."""
+    return lambda z, y, reduction: -torch.log(torch.softmax(z, -1).gather(-1, y[..., None])[..., 0].clamp(min=1e-7)).mean()
+
+
+planted("loss_cut", "mlp", "loss", None, term("softmax_cross_entropy", cut_far_out), probe="saturated")

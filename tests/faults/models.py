@@ -63,6 +63,9 @@ MODELS: dict[str, ProgramSpec] = {
         ),
         (8, 10, 3), **CLASSES,
     ),
+    "pooled": program(
+        (kinds.Conv2D(filters=4, kernel_size=3), kinds.MaxPooling2D(pool_size=2), kinds.Flatten(), Dense(units=4)), (8, 6, 2), **CLASSES,
+    ),
     "images": program(
         (
             kinds.Conv2D(filters=6, kernel_size=3, dilation_rate=2, padding="same"), kinds.GaussianNoise(stddev=0.5), TANH,

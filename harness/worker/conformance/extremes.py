@@ -124,6 +124,10 @@ def normalizations() -> Iterator[Case]:
     for name, layer in layers.items():
         yield case(f"far {name}", f"layer/{name}", layer, Dense(units=2), shape=(3, 4), prepare=scaled(0.125, 16.0))
         yield case(f"small {name}", f"layer/{name}", layer, Dense(units=2), shape=(3, 4), prepare=scaled(1 / 512))
+    group = layers["group_normalization"]
+    yield case(
+        "far group_normalization images", "layer/group_normalization", group, Dense(units=2), shape=(4, 4, 4), prepare=scaled(0.125, 32.0),
+    )  # fmt: skip
 
 
 def sequences() -> Iterator[Case]:

@@ -32,12 +32,12 @@ def located(adapter: Any, setting: Setting, dtype: str, replicas: Sequence[str])
     right = tool.replay(setting)
     sizes = errors(setting.tensors, right)
     measured = {mode: errors(tool.replay(setting, dtype, mode), right) for mode in replicas}
-    sequential = [found for mode, found in measured.items() if mode.startswith("sequential")]
-    level = floors([found for mode, found in measured.items() if not mode.startswith("sequential")], sequential, dtype)
+    sequential = [found for mode, found in measured.items() if "sequential" in mode]
+    level = floors([found for mode, found in measured.items() if "sequential" not in mode], sequential, dtype)
     ceilings = {name: level[name].ceiling for name in right}
-    bad = sorted(
-        (name for name in right if not sizes[name] <= LIMIT * ceilings[name]), key=lambda name: place(setting.spec, name)
-    )
+    # what a node makes of numbers that are not finite already is a convention, and no fault of its own
+    finite = [name for name, wanted in right.items() if numpy.isfinite(wanted).all()]
+    bad = sorted((name for name in finite if not sizes[name] <= LIMIT * ceilings[name]), key=lambda name: place(setting.spec, name))
     found = []
     for who, names in blamed(setting.spec, bad).items():
         rows = [
