@@ -17,8 +17,8 @@ import numpy
 from ..errors import ArmFailed
 from ..interface import flat_state, load_arrays, save_arrays, state_fingerprint
 from ..numeric.build import REFERENCE, Build
-from ..numeric.lane import forms_key
 from ..numeric.lane import Lane as NumericLane
+from ..numeric.lane import forms_key
 from ..pool import Worker
 from ..records.record import Record
 from ..registry import Arm, backend
