@@ -79,6 +79,7 @@ RANDOM: dict[str, starts.Initializer] = {
     "lecun_normal": starts.LecunNormal(),
     "random_uniform": starts.RandomUniform(minval=-1.0, maxval=3.0),
     "random_normal": starts.RandomNormal(mean=2.0, stddev=0.5),
+    "orthogonal": starts.Orthogonal(gain=2.0),
 }
 #: first two weights of seed 7; other numbers are other experiments, and have to be announced in CHANGELOG.md
 COMMITTED = {
@@ -90,6 +91,7 @@ COMMITTED = {
     "lecun_normal": [-0.178989992, -0.421804965],
     "random_uniform": [0.630802155, 0.161404505],
     "random_normal": [1.883268, 1.72382033],
+    "orthogonal": [-0.763452828, 0.0373623185],
 }
 
 
@@ -167,6 +169,8 @@ def test_distributions(name: str, shape: tuple[int, int]) -> None:
         law = stats.uniform(-1, 4)
     elif isinstance(start, starts.RandomNormal):
         law = stats.norm(2, 0.5)
+    elif isinstance(start, starts.Orthogonal):
+        law = stats.norm(0, start.gain / math.sqrt(max(shape)))
     elif name.endswith("uniform"):
         bound = math.sqrt(3 * fans[name.split("_", maxsplit=1)[0]])
         law = stats.uniform(-bound, 2 * bound)
@@ -179,6 +183,16 @@ def test_distributions(name: str, shape: tuple[int, int]) -> None:
     low, high = law.support()
     assert low - 1e-7 <= drawn.min()
     assert drawn.max() <= high + 1e-7
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (2, 3, 4), (1, 3)])
+def test_orthogonal(shape: tuple[int, ...]) -> None:
+    """Rows or columns, whichever are fewer, have the length of the gain and stand at right angles; all axes but the last count as one."""
+    drawn = draw.weights(3, Parameter("lstm_1/recurrent_kernel", shape, starts.Orthogonal(gain=2.0))).astype(float)
+    matrix = drawn.reshape(-1, shape[-1])
+    few = matrix if len(matrix) <= shape[-1] else matrix.T
+    assert drawn.shape == shape
+    assert numpy.allclose(few @ few.T, 4 * numpy.eye(len(few)), atol=1e-6)
 
 
 def test_given_weights() -> None:

@@ -430,7 +430,7 @@ MESSAGES = [
     ('"sigmoid"', '"sigmod"', 8, 45, 'unknown activation "sigmod"', 'did you mean "sigmoid"?'),
     ('"sigmoid"', '"swish"', 8, 45, 'unknown activation "swish"', 'Keras and JAX call it that; here it is "silu"'),
     ('"sigmoid"', '"gelu"', 8, 45, '"approximate" is missing in a "gelu" activation',
-     "the form with tanh: PyTorch's and Keras' default is the exact one, JAX's is this"),
+     "the exact form is PyTorch's, Keras' and TensorFlow's, that with tanh JAX': write down which you mean"),
     ("units = 5", 'units = 5, kernel_initializer = "kaiming_normal_"', 8, 53, 'unknown initializer "kaiming_normal_"',
      'PyTorch calls it that; here it is "he_normal"'),
     ('type = "xor"', 'type = "xr"', 4, 8, 'unknown data set "xr"', 'did you mean "xor"?'),

@@ -19,11 +19,13 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 @options.backends
 @options.changes
 @options.timings
+@options.native
 @options.results
 @options.as_json
 @options.quiet
 def command(
     experiment: Path | None,
+    *,
     arms: tuple[str, ...],
     files: tuple[str, ...],
     sets: tuple[str, ...],
@@ -32,6 +34,7 @@ def command(
     seed: int | None,
     threads: int | None,
     timings: bool,
+    native: bool,
     results: Path,
     as_json: bool,
     quiet: bool,
@@ -49,6 +52,9 @@ def command(
       python -m harness run experiments/xor.toml --arm numpy,caffe2 --arm "jax[jax==0.10.0 jaxlib==0.10.0]"
       python -m harness run experiments/xor.toml --backend ./my_backend.py --arm numpy,my_backend
 
+    With --native every framework is also trained with its own defaults, and one table says what each of them moves: what a port would
+    have cost that left them out. It decides nothing.
+
     \b
     Exit codes: 0 all agree, 1 something differs, 2 nothing was run, 3 an arm failed or is missing, 130 interrupted.
     """
@@ -64,6 +70,7 @@ def command(
             changes=options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads),
             results=results,
             timings=timings,
+            native=native,
             progress=progress,
         )
     show_run(found, as_json)

@@ -11,6 +11,7 @@ from ..numeric.words import bits
 from ..tables import Run, place
 from . import console
 from .console import fixed, number, result, words
+from .show_native import as_rows, show_native
 
 error = number(2)
 #: columns of the table of losses
@@ -31,6 +32,7 @@ def show_run(run: Run, as_json: bool) -> None:
     gradients(run)
     probes(run)
     timings(run)
+    show_native(run)
     result(verdict(run))
     causes(run)
     for note in run.manifest.get("notes", []):
@@ -47,6 +49,7 @@ def as_document(run: Run) -> dict[str, Any]:
             {"arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts} for record in run.arms
         ],
         **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "probed", "timings", "memory")},
+        **({"native": as_rows(run)} if "native" in run.manifest else {}),
     }
 
 

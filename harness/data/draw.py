@@ -25,6 +25,7 @@ from ..spec.initializers import (
     LecunNormal,
     LecunUniform,
     Ones,
+    Orthogonal,
     RandomNormal,
     RandomUniform,
 )
@@ -54,6 +55,14 @@ def truncated_normal(seed: int, purpose: str, shape: Shape) -> Any:
     low, high = ndtr(-2.0), ndtr(2.0)
     # standard deviation of a standard normal that is cut at -2 and 2, as in Keras and JAX
     return ndtri(low + uniform(seed, purpose, shape) * (high - low)) / 0.87962566103423978
+
+
+def orthogonal(seed: int, purpose: str, shape: Shape) -> Any:
+    """Rows or columns, whichever are fewer, of length 1 and at right angles, uniform over all such: see the initializer."""
+    few, many = sorted((math.prod(shape[:-1]), shape[-1]))
+    q, r = numpy.linalg.qr(normal(seed, purpose, (many, few)))
+    q *= numpy.where(numpy.diag(r) < 0, -1.0, 1.0)
+    return (q.T if shape[-1] == many else q).reshape(shape)
 
 
 def permutation(seed: int, purpose: str, count: int, step: int = 0) -> Any:
@@ -92,6 +101,8 @@ def weights(seed: int, parameter: Parameter) -> Any:
         drawn = math.sqrt(3 * variance(start, fans)) * (2 * uniform(seed, purpose, shape) - 1)
     elif isinstance(start, (GlorotNormal, HeNormal, LecunNormal)):
         drawn = math.sqrt(variance(start, fans)) * truncated_normal(seed, purpose, shape)
+    elif isinstance(start, Orthogonal):
+        drawn = start.gain * orthogonal(seed, purpose, shape)
     else:
         drawn = numpy.full(shape, 1.0 if isinstance(start, Ones) else 0.0)
     drawn[..., slice(*parameter.forget)] += 1

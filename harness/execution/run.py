@@ -29,6 +29,7 @@ from ..tables import Run
 from ..timing.lane import Lane as TimingLane
 from .interrupts import one_interrupt
 from .layout import lay_out
+from .native import Native
 from .plan import Plan, plan
 
 #: seconds between two looks for an interrupt
@@ -49,6 +50,7 @@ def run(
     changes: Sequence[str] = (),
     results: str | Path = "results",
     timings: bool = True,
+    native: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Run an experiment through all its arms, save and return what was found.
@@ -60,6 +62,7 @@ def run(
         changes: `"train.epochs=1"` and the like change the experiment for this run.
         results: folder that gets `runs/<id>/`.
         timings: whether the timing lane runs too.
+        native: whether each framework's own defaults are tried too: `.native` says what they move.
         progress: called with an arm's name and what it is at; never while a block is timed.
 
     Returns:
@@ -71,10 +74,10 @@ def run(
     """
     for file in backends:
         add_file(Path(file))
-    return execute(plan(experiment, changes, arms), Path(results), timings, progress)
+    return execute(plan(experiment, changes, arms), Path(results), timings, progress, native)
 
 
-def execute(found: Plan, results: Path, timings: bool, progress: Progress) -> Run:
+def execute(found: Plan, results: Path, timings: bool, progress: Progress, native: bool = False) -> Run:
     """Run a plan."""
     store = Store.create(results, found.experiment.name)
     with one_interrupt() as no_more_interrupts, working_folder(store) as folder:
@@ -85,6 +88,8 @@ def execute(found: Plan, results: Path, timings: bool, progress: Progress) -> Ru
             work.compare_arms()
             if timings:
                 work.time_arms()
+            if native:
+                work.try_defaults()
         except KeyboardInterrupt:
             work.interrupt()
         no_more_interrupts()
@@ -132,6 +137,7 @@ class Work:
     progress: Progress
     records: dict[str, Record] = field(default_factory=dict)
     interrupted: bool = False
+    native: dict[str, Any] | None = None
     started: float = field(default_factory=time.time)
 
     def begin(self) -> None:
@@ -266,6 +272,13 @@ class Work:
                 record.status, record.reason = result.failure[0], f"while it was timed: {result.failure[1]}"
             self.keep(record)
 
+    def try_defaults(self) -> None:
+        """What each framework's own defaults would move."""
+        with ThreadPoolExecutor(max_workers=1) as threads, self.stopping():
+            job = threads.submit(Native(self.plan, self.lane, self.records).found)
+            ended([job])
+            self.native = job.result()
+
     def interrupt(self) -> None:
         """Arms that did not end are rows that say so."""
         self.interrupted = True
@@ -309,6 +322,7 @@ class Work:
             "notes": self.notes,
             "load_after": load(),
             "environment": self.environment,
+            **({} if self.native is None else {"native": self.native}),
         }  # fmt: skip
 
 

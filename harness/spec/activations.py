@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .fields import Call, Spec, about
+from .native import fixed
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,12 @@ class LeakyRelu(ActivationFunction):
     """f(z) = z where z > 0, else negative_slope z; the gradient at 0 is the slope (Maas et al. 2013)."""
 
     negative_slope: float = field(
-        default=0.0, metadata=about("slope where z <= 0", ge=0, required=True, also={"alpha": "Keras 2", "slope": "other tools"})
-    )
+        default=0.0,
+        metadata=about(
+            "slope where z <= 0", ge=0, required=True, also={"alpha": "Keras 2", "slope": "other tools"},
+            defaults="it is 0.01 in PyTorch and JAX, 0.2 in TensorFlow, 0.3 in Keras: write down which you mean",
+        ),
+    )  # fmt: skip
     type = "leaky_relu"
     calls = {
         "torch": Call("torch.nn.functional.leaky_relu", {"negative_slope": "negative_slope"}),
@@ -150,11 +155,14 @@ class Gelu(ActivationFunction):
 
     approximate: bool = field(
         default=False,
-        metadata=about("the form with tanh: PyTorch's and Keras' default is the exact one, JAX's is this", required=True),
-    )
+        metadata=about(
+            "the form with tanh instead of erf", required=True,
+            defaults="the exact form is PyTorch's, Keras' and TensorFlow's, that with tanh JAX': write down which you mean",
+        ),
+    )  # fmt: skip
     type = "gelu"
     calls = {
-        "torch": Call("torch.nn.functional.gelu", {"approximate": "approximate"}),
+        "torch": Call("torch.nn.functional.gelu", {"approximate": "approximate"}, native={"approximate": fixed(False)}),
         "keras": Call("keras.activations.gelu", {"approximate": "approximate"}),
         "tensorflow": Call("tensorflow.nn.gelu", {"approximate": "approximate"}, "in float64 accurate only to 5e-9: written out"),
         "jax": Call("jax.nn.gelu", {"approximate": "approximate"}),

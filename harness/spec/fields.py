@@ -8,7 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from typing import Any, ClassVar, Dict, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, ClassVar, Dict, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar
+
+Shape = Tuple[int, ...]
+
+
+class Asked(NamedTuple):
+    """Of whom a framework's default is asked.
+
+    Attributes:
+        spec: a layer, a loss, ... as the experiment has it.
+        shapes: of a layer's inputs, without the batch axis.
+        default: what the signature says; None where it says nothing.
+    """
+
+    spec: Any
+    shapes: Tuple[Shape, ...]
+    default: Any
 
 
 class Call(NamedTuple):
@@ -18,11 +34,14 @@ class Call(NamedTuple):
         path: importable, e.g. "torch.nn.BatchNorm2d".
         names: our key -> what it calls that; from its signature the default is read.
         note: what is done so that it computes the formula here; "" where it does by itself.
+        native: our key -> what the framework's default means here, where it means something else there or stands in no signature: the
+            key's value, several keys' by name, or None where nothing differs; see harness.spec.native.
     """
 
     path: str
     names: Mapping[str, str] = {}
     note: str = ""
+    native: Mapping[str, Callable[[Asked], Any]] = {}
 
 
 def about(description: str, *, also: Optional[Mapping[str, str]] = None, defaults: str = "", **limits: Any) -> Dict[str, Any]:
@@ -76,6 +95,3 @@ def family(base: Type[S]) -> Dict[str, Type[S]]:
             found[cls.type] = cls
         found.update(family(cls))
     return found
-
-
-Shape = Tuple[int, ...]

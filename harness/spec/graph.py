@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import ChainMap
 from dataclasses import dataclass
-from typing import ClassVar, Dict, List, MutableMapping, Optional, Sequence, Tuple
+from typing import ClassVar, Dict, List, Mapping, MutableMapping, Optional, Sequence, Tuple
 
 from .fields import Shape
 from .initializers import Initializer
@@ -275,8 +275,7 @@ def wired(layers: Sequence[Layer], shape: Shape) -> Tuple[Node, ...]:
     Raises:
         SpecProblem: a layer cannot take what it reads, a name stands twice or is not there, or nothing reads a layer.
     """
-    wiring = Wiring(shape)
-    last = wiring.sequence(layers, Place("", (INPUT,), Wiring.default_path, {}, "the data"))
+    wiring, last = whole(layers, shape)
     nodes: List[Node] = list(wiring.nodes.values())
     read = {name for node in nodes for name in node.inputs}
     for node in nodes:
@@ -285,6 +284,17 @@ def wired(layers: Sequence[Layer], shape: Shape) -> Tuple[Node, ...]:
                 wiring.places[node.name], f'nothing reads "{node.name}"', "name it in the inputs of a later layer", "inputs"
             )
     return tuple(nodes)
+
+
+def places(layers: Sequence[Layer], shape: Shape) -> Mapping[str, Tuple[object, ...]]:
+    """Node -> where its layer, or the one that it is a part of, stands in the experiment's tree; arguments as of `wired`."""
+    return whole(layers, shape)[0].places
+
+
+def whole(layers: Sequence[Layer], shape: Shape) -> Tuple[Wiring, str]:
+    """All layers wired, and the name of the last node."""
+    wiring = Wiring(shape)
+    return wiring, wiring.sequence(layers, Place("", (INPUT,), Wiring.default_path, {}, "the data"))
 
 
 def is_step(layer: Layer) -> bool:

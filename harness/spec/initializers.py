@@ -99,6 +99,16 @@ class RandomNormal(Initializer):
 
 
 @dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """gain Q, Q of the QR decomposition of a normal matrix with R's diagonal positive: rows or columns, whichever are fewer, at right
+    angles (Saxe et al. 2014)."""
+
+    gain: float = field(default=1.0, metadata=about("length of each row or column", also={"scale": "JAX"}))
+    type = "orthogonal"
+    also = {"orthogonal_": "PyTorch", "OrthogonalInitializer": "Keras"}
+
+
+@dataclass(frozen=True)
 class Array(Initializer):
     """The values themselves, as nested lists in the parameter's canonical layout, e.g. `(in, out)` for a dense kernel."""
 

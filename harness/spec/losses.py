@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Optional, Tuple
 
 from .fields import Call, Spec, about
+from .native import over_elements, reduction
 
 REDUCTIONS = ("mean", "weighted_mean", "sum")
 
@@ -147,6 +148,7 @@ class SoftmaxCrossEntropy(Loss):
             "torch.nn.functional.cross_entropy",
             {"label_smoothing": "label_smoothing", "reduction": "reduction"},
             "with weights its mean divides by their sum: weighted_mean here",
+            {"reduction": reduction},
         ),
         "keras": Call(
             "keras.losses.CategoricalCrossentropy",
@@ -178,7 +180,10 @@ class KLDivergence(Loss):
     type = "kl_divergence"
     calls = {
         "torch": Call(
-            "torch.nn.functional.kl_div", {"reduction": "reduction"}, "reduction = batchmean: its mean divides by all elements"
+            "torch.nn.functional.kl_div",
+            {"reduction": "reduction"},
+            "reduction = batchmean: its mean divides by all elements",
+            {"reduction": over_elements},
         ),
         "keras": Call(
             "keras.losses.KLDivergence", {"reduction": "reduction"}, "it takes probabilities, and clips them: written out"

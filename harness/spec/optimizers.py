@@ -14,8 +14,11 @@ from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple
 
 from .fields import Call, Spec, about
 from .layers import BatchNormalization
+from .native import coupled, decaying, decoupled
 from .schedules import Schedule
 
+#: what weight_decay means in optimizers that are not AdamW
+_TORCH, _KERAS = {"decoupled": coupled}, {"decoupled": decoupled}
 _RATE = {"lr": "PyTorch", "step_size": "JAX"}
 _EPSILON = about(
     "keeps the quotient finite", gt=0, required=True, also={"eps": "PyTorch and Optax"},
@@ -41,8 +44,8 @@ class Optimizer(Spec):
     decoupled: Optional[bool] = field(
         default=None,
         metadata=about(
-            "whether weight_decay shrinks the parameters (Keras, AdamW) or is added to the gradient (PyTorch's sgd, adam, ...); "
-            "needed where weight_decay is not 0"
+            "whether weight_decay shrinks the parameters or is added to the gradient; needed where weight_decay is not 0",
+            defaults="it shrinks them in Keras and AdamW; PyTorch's sgd, adam, ... add it: write down which you mean",
         ),
     )
     clip_value: Optional[float] = field(
@@ -108,8 +111,9 @@ class SGD(Optimizer):
                 "weight_decay": "weight_decay",
                 "dampening": "dampening",
             },
+            native=_TORCH,
         ),
-        "keras": Call("keras.optimizers.SGD", {"learning_rate": "learning_rate", "momentum": "momentum"}),
+        "keras": Call("keras.optimizers.SGD", {"learning_rate": "learning_rate", "momentum": "momentum"}, native=_KERAS),
         "tensorflow": Call("tensorflow.raw_ops.ResourceApplyMomentum", note="or ResourceApplyGradientDescent"),
         "jax": Call("optax.sgd", {"momentum": "momentum"}),
     }
@@ -127,11 +131,14 @@ class Adam(Optimizer):
     type = "adam"
     calls = {
         "torch": Call(
-            "torch.optim.Adam", {"learning_rate": "lr", "betas": "betas", "epsilon": "eps", "weight_decay": "weight_decay"}
+            "torch.optim.Adam",
+            {"learning_rate": "lr", "betas": "betas", "epsilon": "eps", "weight_decay": "weight_decay"},
+            native=_TORCH,
         ),
         "keras": Call(
             "keras.optimizers.Adam",
             {"learning_rate": "learning_rate", "beta_1": "beta_1", "beta_2": "beta_2", "epsilon": "epsilon"},
+            native=_KERAS,
         ),
         "tensorflow": Call("tensorflow.raw_ops.ResourceApplyAdam"),
         "jax": Call("optax.adam", {"beta_1": "b1", "beta_2": "b2", "epsilon": "eps", "root": "eps_root"}),
@@ -177,9 +184,11 @@ class NAdam(Adam):
     type = "nadam"
     calls = {
         "torch": Call(
-            "torch.optim.NAdam", {"learning_rate": "lr", "betas": "betas", "epsilon": "eps", "decay": "momentum_decay"}
+            "torch.optim.NAdam",
+            {"learning_rate": "lr", "betas": "betas", "epsilon": "eps", "decay": "momentum_decay"},
+            native=_TORCH,
         ),
-        "keras": Call("keras.optimizers.Nadam", {"learning_rate": "learning_rate", "epsilon": "epsilon"}),
+        "keras": Call("keras.optimizers.Nadam", {"learning_rate": "learning_rate", "epsilon": "epsilon"}, native=_KERAS),
         "jax": Call("optax.nadam", {"beta_1": "b1", "beta_2": "b2", "epsilon": "eps"}),
     }
     also = {"nesterov_adam": "other tools"}
@@ -195,8 +204,8 @@ class Adamax(Optimizer):
     beta_2: float = field(default=0.999, metadata=about("decay of u", ge=0, lt=1, also={"b2": "Optax", "beta2": "other tools"}))
     type = "adamax"
     calls = {
-        "torch": Call("torch.optim.Adamax", {"learning_rate": "lr", "betas": "betas", "epsilon": "eps"}),
-        "keras": Call("keras.optimizers.Adamax", {"learning_rate": "learning_rate", "epsilon": "epsilon"}),
+        "torch": Call("torch.optim.Adamax", {"learning_rate": "lr", "betas": "betas", "epsilon": "eps"}, native=_TORCH),
+        "keras": Call("keras.optimizers.Adamax", {"learning_rate": "learning_rate", "epsilon": "epsilon"}, native=_KERAS),
         "tensorflow": Call("tensorflow.raw_ops.ResourceApplyAdaMax"),
         "jax": Call("optax.adamax", {"beta_1": "b1", "beta_2": "b2", "epsilon": "eps"}),
     }
@@ -215,8 +224,10 @@ class RMSprop(Optimizer):
     momentum: float = field(default=0.0, metadata=about("share of the last step that is kept", ge=0, lt=1))
     type = "rmsprop"
     calls = {
-        "torch": Call("torch.optim.RMSprop", {"learning_rate": "lr", "rho": "alpha", "epsilon": "eps"}),
-        "keras": Call("keras.optimizers.RMSprop", {"learning_rate": "learning_rate", "rho": "rho", "epsilon": "epsilon"}),
+        "torch": Call("torch.optim.RMSprop", {"learning_rate": "lr", "rho": "alpha", "epsilon": "eps"}, native=_TORCH),
+        "keras": Call(
+            "keras.optimizers.RMSprop", {"learning_rate": "learning_rate", "rho": "rho", "epsilon": "epsilon"}, native=_KERAS
+        ),
         "tensorflow": Call("tensorflow.raw_ops.ResourceApplyRMSProp"),
         "jax": Call("optax.rmsprop", {"rho": "decay", "epsilon": "eps", "where": "eps_in_sqrt"}, "eps_in_sqrt = false"),
     }
@@ -244,10 +255,12 @@ class Adagrad(Optimizer):
         "torch": Call(
             "torch.optim.Adagrad",
             {"learning_rate": "lr", "initial_accumulator_value": "initial_accumulator_value", "epsilon": "eps"},
+            native=_TORCH,
         ),
         "keras": Call(
             "keras.optimizers.Adagrad",
             {"learning_rate": "learning_rate", "initial_accumulator_value": "initial_accumulator_value", "epsilon": "epsilon"},
+            native=_KERAS,
         ),
         "tensorflow": Call("tensorflow.raw_ops.ResourceApplyAdagradV2"),
         "jax": Call("optax.adagrad", {"initial_accumulator_value": "initial_accumulator_value", "epsilon": "eps"}),
@@ -273,8 +286,10 @@ class Adadelta(Optimizer):
     epsilon: float = field(default=0.0, metadata=_EPSILON)
     type = "adadelta"
     calls = {
-        "torch": Call("torch.optim.Adadelta", {"learning_rate": "lr", "rho": "rho", "epsilon": "eps"}),
-        "keras": Call("keras.optimizers.Adadelta", {"learning_rate": "learning_rate", "rho": "rho", "epsilon": "epsilon"}),
+        "torch": Call("torch.optim.Adadelta", {"learning_rate": "lr", "rho": "rho", "epsilon": "eps"}, native=_TORCH),
+        "keras": Call(
+            "keras.optimizers.Adadelta", {"learning_rate": "learning_rate", "rho": "rho", "epsilon": "epsilon"}, native=_KERAS
+        ),
         "tensorflow": Call("tensorflow.raw_ops.ResourceApplyAdadelta"),
         "jax": Call("optax.adadelta", {"rho": "rho", "epsilon": "eps"}),
     }
@@ -289,8 +304,12 @@ class Lion(Optimizer):
     beta_2: float = field(default=0.99, metadata=about("decay of m for the next step", ge=0, lt=1, also={"b2": "Optax"}))
     type = "lion"
     calls = {
-        "keras": Call("keras.optimizers.Lion", {"learning_rate": "learning_rate", "beta_1": "beta_1", "beta_2": "beta_2"}),
-        "jax": Call("optax.lion", {"beta_1": "b1", "beta_2": "b2", "weight_decay": "weight_decay"}),
+        "keras": Call(
+            "keras.optimizers.Lion", {"learning_rate": "learning_rate", "beta_1": "beta_1", "beta_2": "beta_2"}, native=_KERAS
+        ),
+        "jax": Call(
+            "optax.lion", {"beta_1": "b1", "beta_2": "b2", "weight_decay": "weight_decay"}, native={"weight_decay": decaying}
+        ),
     }
     slots = ("first_moment",)
 

@@ -1,5 +1,5 @@
 """Records as pandas tables."""
 
-from .run import Run, load, place
+from .run import Run, final_metric, load, place
 
-__all__ = ["Run", "load", "place"]
+__all__ = ["Run", "final_metric", "load", "place"]

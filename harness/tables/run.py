@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "flo
 PROBES = ["arm", "probe", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
 TIMINGS = ["arm", "variant", "import_s", "build_s", "compile_s", "first_step_s", "step_us", "ratio", "busy_threads"]
 MEMORY = ["arm", "after_import_mib", "peak_mib"]
+NATIVE = ["arm", "default", "gradient", "loss", "metric", "final_loss", "final_metric", "note", "settings"]
 SUMMARY = [
     "arm",
     "verdict",
@@ -150,6 +151,11 @@ class Run:
         return found
 
     @property
+    def native(self) -> pandas.DataFrame:
+        """What each default of a framework moves, in a run that asked for it: see harness.execution.native."""
+        return pandas.DataFrame(self.manifest.get("native", {}).get("rows", []), columns=NATIVE)
+
+    @property
     def base(self) -> str:
         """The arm that others' times are divided by."""
         timed = [record.arm for record in self.arms if record.blocks]
@@ -187,18 +193,10 @@ class Run:
             "gradient_error": max(gradients, default=None),
             "floor_ratio": record.facts.get("largest_ratio"),
             "final_loss": record.losses[-1] if record.losses else None,
-            "metric": self.final_metric(record),
+            "metric": final_metric(record.metrics),
             **self.steps.get((record.arm, variant), {}),
             "peak_mib": (record.facts.get("timing") or {}).get("memory_peak"),
         }
-
-    def final_metric(self, record: Record) -> float | None:
-        """The first metric at the end, on test rows where there are any."""
-        if not record.metrics:
-            return None
-        name, last = record.metrics[0]["metric"], record.metrics[-1]["step"]
-        rows = [row for row in record.metrics if row["metric"] == name and row["step"] == last]
-        return float(rows[-1]["value"])
 
     @property
     def metric_name(self) -> str:
@@ -224,6 +222,14 @@ class Run:
     def faults(self) -> list[tuple[str, str]]:
         """What adapters found wrong with their installation: (arm, sentence)."""
         return [(record.arm, text) for record in self.arms for text in record.facts.get("faults") or ()]
+
+
+def final_metric(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """The first metric at the end, on test rows where there are any."""
+    if not rows:
+        return None
+    name, last = rows[0]["metric"], rows[-1]["step"]
+    return float([row for row in rows if row["metric"] == name and row["step"] == last][-1]["value"])
 
 
 def place(step: int | str) -> str:

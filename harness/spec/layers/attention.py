@@ -8,6 +8,7 @@ from typing import Dict, Optional
 from ..fields import Call, Shape, about
 from ..initializers import GlorotUniform, Initializer, RandomUniform, Zeros
 from .base import Layer, Weight, by, need_axes
+from .core import FROM_INPUTS, KERAS_STARTS
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ class MultiHeadAttention(Layer):
         "torch": Call(
             "torch.nn.functional.scaled_dot_product_attention",
             note="True in its mask means: look; in nn.MultiheadAttention's it means: do not",
+            native=FROM_INPUTS,
         ),
         "keras": Call(
             "keras.layers.MultiHeadAttention",
-            {"value_dim": "value_dim", "use_bias": "use_bias", "dropout": "dropout"},
+            {"value_dim": "value_dim", "use_bias": "use_bias", "dropout": "dropout", **KERAS_STARTS},
             "grouped heads and rotary positions are written out",
         ),
         "tensorflow": Call("tensorflow.matmul", note="written out"),

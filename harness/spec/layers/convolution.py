@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Dict
 
 from ..fields import Call, Shape, about
+from ..native import by_outputs
 from .base import Padding, Pads, Sizes, Weight, by, need_axes, pads, per_axis, window_outputs
-from .core import Affine
+from .core import FROM_INPUTS, KERAS_STARTS, Affine
 
 _KERNEL_SIZE = {"kernel": "other tools", "filter_size": "other tools"}
 _WHERE = {1: "steps x channels", 2: "height x width x channels"}
@@ -107,6 +108,7 @@ class Conv1D(Convolution):
             "torch.nn.Conv1d",
             {"strides": "stride", "padding": "padding", "dilation_rate": "dilation", "groups": "groups", "use_bias": "bias"},
             "same with a stride pads by hand: PyTorch refuses it",
+            FROM_INPUTS,
         ),
         "keras": Call(
             "keras.layers.Conv1D",
@@ -116,6 +118,7 @@ class Conv1D(Convolution):
                 "dilation_rate": "dilation_rate",
                 "groups": "groups",
                 "use_bias": "use_bias",
+                **KERAS_STARTS,
             },
         ),
         "tensorflow": Call("tensorflow.nn.conv1d"),
@@ -135,6 +138,7 @@ class Conv2D(Convolution):
             "torch.nn.Conv2d",
             {"strides": "stride", "padding": "padding", "dilation_rate": "dilation", "groups": "groups", "use_bias": "bias"},
             "same with a stride pads by hand: PyTorch refuses it",
+            FROM_INPUTS,
         ),
         "keras": Call(
             "keras.layers.Conv2D",
@@ -144,6 +148,7 @@ class Conv2D(Convolution):
                 "dilation_rate": "dilation_rate",
                 "groups": "groups",
                 "use_bias": "use_bias",
+                **KERAS_STARTS,
             },
         ),
         "tensorflow": Call("tensorflow.nn.conv2d", {"dilation_rate": "dilations"}),
@@ -161,9 +166,16 @@ class DepthwiseConv2D(Windowed):
     depth_multiplier: int = field(default=1, metadata=about("output channels of each input channel", gt=0))
     type = "depthwise_conv2d"
     calls = {
-        "torch": Call("torch.nn.Conv2d", {"groups": "groups", "padding": "padding"}, "groups = channels"),
+        "torch": Call("torch.nn.Conv2d", {"groups": "groups", "padding": "padding"}, "groups = channels", FROM_INPUTS),
         "keras": Call(
-            "keras.layers.DepthwiseConv2D", {"strides": "strides", "padding": "padding", "depth_multiplier": "depth_multiplier"}
+            "keras.layers.DepthwiseConv2D",
+            {
+                "strides": "strides",
+                "padding": "padding",
+                "depth_multiplier": "depth_multiplier",
+                **KERAS_STARTS,
+                "kernel_initializer": "depthwise_initializer",
+            },
         ),
         "tensorflow": Call("tensorflow.nn.depthwise_conv2d", {"dilation_rate": "dilations"}),
         "jax": Call("jax.lax.conv_general_dilated", {"groups": "feature_group_count"}, "feature_group_count = channels"),
@@ -201,10 +213,11 @@ class Conv2DTranspose(Windowed):
             "torch.nn.ConvTranspose2d",
             {"strides": "stride", "padding": "padding", "output_padding": "output_padding"},
             "same cuts its output by hand",
+            {"kernel_initializer": by_outputs, "bias_initializer": by_outputs},
         ),
         "keras": Call(
             "keras.layers.Conv2DTranspose",
-            {"strides": "strides", "padding": "padding", "output_padding": "output_padding"},
+            {"strides": "strides", "padding": "padding", "output_padding": "output_padding", **KERAS_STARTS},
             "output_padding is given: otherwise valid gives more where the stride is longer than the window",
         ),
         "tensorflow": Call("tensorflow.nn.conv2d_transpose", {"padding": "padding"}),

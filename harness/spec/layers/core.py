@@ -9,10 +9,15 @@ from typing import Dict, Optional, Tuple, Union
 from ..activations import ActivationFunction, LogSoftmax, Softmax
 from ..fields import Call, Shape, about
 from ..initializers import GlorotUniform, Initializer, RandomUniform, Zeros
+from ..native import by_inputs, standard_normal
 from ..regularizers import Regularizer
 from .base import Layer, Weight, by, need_some_axes
 
 _ACTIVATION = {"act": "other tools", "nonlinearity": "other tools"}
+#: how the weights of PyTorch's layers with a kernel start
+FROM_INPUTS = {"kernel_initializer": by_inputs, "bias_initializer": by_inputs}
+#: Keras' names of how weights start
+KERAS_STARTS = {"kernel_initializer": "kernel_initializer", "bias_initializer": "bias_initializer"}
 _KERNEL = {"kernel_init": "Flax", "init": "other tools", "weight_init": "other tools"}
 
 
@@ -56,11 +61,8 @@ class Dense(Affine):
     )  # fmt: skip
     type = "dense"
     calls = {
-        "torch": Call("torch.nn.Linear", {"use_bias": "bias"}),
-        "keras": Call(
-            "keras.layers.Dense",
-            {"use_bias": "use_bias", "kernel_initializer": "kernel_initializer", "bias_initializer": "bias_initializer"},
-        ),
+        "torch": Call("torch.nn.Linear", {"use_bias": "bias"}, native=FROM_INPUTS),
+        "keras": Call("keras.layers.Dense", {"use_bias": "use_bias", **KERAS_STARTS}),
         "tensorflow": Call("tensorflow.matmul", note="then bias_add"),
         "jax": Call("jax.numpy.matmul", note="then + b"),
         "flax": Call("flax.linen.Dense", {"use_bias": "use_bias"}),
@@ -133,7 +135,11 @@ class Embedding(Layer):
     embeddings_regularizer: Optional[Regularizer] = field(default=None, metadata=about("penalty on E, added to the loss"))
     type = "embedding"
     calls = {
-        "torch": Call("torch.nn.Embedding", {"padding": "padding_idx", "sparse": "sparse"}),
+        "torch": Call(
+            "torch.nn.Embedding",
+            {"padding": "padding_idx", "sparse": "sparse"},
+            native={"embeddings_initializer": standard_normal},
+        ),
         "keras": Call("keras.layers.Embedding", {"embeddings_initializer": "embeddings_initializer", "mask": "mask_zero"}),
         "tensorflow": Call("tensorflow.gather"),
         "jax": Call("jax.numpy.take", {"out": "mode"}),

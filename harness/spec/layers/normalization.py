@@ -10,6 +10,7 @@ from typing import Dict, Tuple
 
 from ..fields import Call, Shape, about
 from ..initializers import Initializer, Ones, Zeros
+from ..native import machine_epsilon, one_less
 from .base import Layer, Weight, by, need_some_axes
 
 _EPSILON = about(
@@ -55,7 +56,9 @@ class BatchNormalization(Normalization):
     )  # fmt: skip
     type = "batch_normalization"
     calls = {
-        "torch": Call("torch.nn.BatchNorm2d", {"epsilon": "eps", "momentum": "momentum"}, "momentum = 1 - momentum"),
+        "torch": Call(
+            "torch.nn.BatchNorm2d", {"epsilon": "eps", "momentum": "momentum"}, "momentum = 1 - momentum", {"momentum": one_less}
+        ),
         "keras": Call("keras.layers.BatchNormalization", {"epsilon": "epsilon", "momentum": "momentum"}),
         "tensorflow": Call(
             "tensorflow.nn.batch_normalization", {"epsilon": "variance_epsilon"}, "moments and moving averages by hand"
@@ -121,7 +124,7 @@ class InstanceNormalization(Normalization):
 
     type = "instance_normalization"
     calls = {
-        "torch": Call("torch.nn.InstanceNorm2d", {"epsilon": "eps", "scale": "affine"}, "affine = true"),
+        "torch": Call("torch.nn.InstanceNorm2d", {"epsilon": "eps", "scale": "affine", "center": "affine"}, "affine = true"),
         "keras": Call("keras.layers.GroupNormalization", {"groups": "groups", "epsilon": "epsilon"}, "groups = -1"),
         "tensorflow": Call("tensorflow.nn.moments", note="of each channel"),
         "jax": Call("jax.numpy.mean", note="in two passes"),
@@ -145,7 +148,7 @@ class RMSNormalization(Layer):
     gamma_initializer: Initializer = field(default_factory=Ones, metadata=about("how gamma starts", also={"scale_init": "Flax"}))
     type = "rms_normalization"
     calls = {
-        "torch": Call("torch.nn.RMSNorm", {"epsilon": "eps"}),
+        "torch": Call("torch.nn.RMSNorm", {"epsilon": "eps"}, native={"epsilon": machine_epsilon}),
         "keras": Call("keras.layers.RMSNormalization", {"epsilon": "epsilon"}),
         "tensorflow": Call("tensorflow.math.rsqrt", note="of the mean square"),
         "jax": Call("jax.lax.rsqrt", note="of the mean square"),

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Optional
 
 from ..fields import Call, Shape, about
+from ..native import counted
 from .base import Layer, Padding, Pads, Sizes, need_axes, pads, per_axis, window_outputs
 from .convolution import _WHERE, PADDING
+
+_COUNTED = {"count_padding": counted}
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class AveragePooling(Pooling):
             "whether padding counts as zeros in the mean: PyTorch and Flax count it, Keras and TensorFlow do not; needed where "
             "there is padding",
             also={"count_include_pad": "PyTorch and Flax"},
+            defaults="it counts in PyTorch and Flax, not in Keras and TensorFlow: write down which you mean",
         ),
     )
 
@@ -124,13 +128,24 @@ class AveragePooling1D(AveragePooling):
 
     type = "average_pooling1d"
     calls = {
-        "torch": Call("torch.nn.AvgPool1d", {"strides": "stride", "padding": "padding", "count_padding": "count_include_pad"}),
-        "keras": Call(
-            "keras.layers.AveragePooling1D", {"strides": "strides", "padding": "padding"}, "counted padding is zeros by hand"
+        "torch": Call(
+            "torch.nn.AvgPool1d",
+            {"strides": "stride", "padding": "padding", "count_padding": "count_include_pad"},
+            native=_COUNTED,
         ),
-        "tensorflow": Call("tensorflow.nn.avg_pool1d", note="counted padding is zeros by hand"),
+        "keras": Call(
+            "keras.layers.AveragePooling1D",
+            {"strides": "strides", "padding": "padding"},
+            "counted padding is zeros by hand",
+            _COUNTED,
+        ),
+        "tensorflow": Call("tensorflow.nn.avg_pool1d", note="counted padding is zeros by hand", native=_COUNTED),
         "jax": Call("jax.lax.reduce_window", note="a sum, divided"),
-        "flax": Call("flax.linen.avg_pool", {"strides": "strides", "padding": "padding", "count_padding": "count_include_pad"}),
+        "flax": Call(
+            "flax.linen.avg_pool",
+            {"strides": "strides", "padding": "padding", "count_padding": "count_include_pad"},
+            native=_COUNTED,
+        ),
     }
     also = {"avg_pool1d": "PyTorch"}
     rank = 1
@@ -142,13 +157,24 @@ class AveragePooling2D(AveragePooling):
 
     type = "average_pooling2d"
     calls = {
-        "torch": Call("torch.nn.AvgPool2d", {"strides": "stride", "padding": "padding", "count_padding": "count_include_pad"}),
-        "keras": Call(
-            "keras.layers.AveragePooling2D", {"strides": "strides", "padding": "padding"}, "counted padding is zeros by hand"
+        "torch": Call(
+            "torch.nn.AvgPool2d",
+            {"strides": "stride", "padding": "padding", "count_padding": "count_include_pad"},
+            native=_COUNTED,
         ),
-        "tensorflow": Call("tensorflow.nn.avg_pool2d", note="counted padding is zeros by hand"),
+        "keras": Call(
+            "keras.layers.AveragePooling2D",
+            {"strides": "strides", "padding": "padding"},
+            "counted padding is zeros by hand",
+            _COUNTED,
+        ),
+        "tensorflow": Call("tensorflow.nn.avg_pool2d", note="counted padding is zeros by hand", native=_COUNTED),
         "jax": Call("jax.lax.reduce_window", note="a sum, divided"),
-        "flax": Call("flax.linen.avg_pool", {"strides": "strides", "padding": "padding", "count_padding": "count_include_pad"}),
+        "flax": Call(
+            "flax.linen.avg_pool",
+            {"strides": "strides", "padding": "padding", "count_padding": "count_include_pad"},
+            native=_COUNTED,
+        ),
     }
     also = {"avg_pool2d": "PyTorch", "avg_pool": "Flax and JAX"}
 

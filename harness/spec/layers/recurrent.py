@@ -7,9 +7,14 @@ from typing import ClassVar, Dict, Optional
 
 from ..fields import Call, Shape, about
 from ..initializers import GlorotUniform, Initializer, Zeros
+from ..native import by_units, fixed
 from ..regularizers import Regularizer
 from .base import Layer, Weight, need_axes
+from .core import KERAS_STARTS
 
+#: how the weights of PyTorch's recurrences start
+_TORCH = dict.fromkeys(("kernel_initializer", "recurrent_initializer", "bias_initializer"), by_units)
+_KERAS = {**KERAS_STARTS, "recurrent_initializer": "recurrent_initializer"}
 _UNITS = about("length of the state", gt=0, required=True, also={"hidden_size": "PyTorch", "features": "Flax"})
 
 
@@ -63,8 +68,8 @@ class SimpleRNN(Recurrent):
     activation: str = field(default="tanh", metadata=about("f", choices=("tanh", "relu"), also={"nonlinearity": "PyTorch"}))
     type = "simple_rnn"
     calls = {
-        "torch": Call("torch.nn.RNN", note="its second bias is held at 0"),
-        "keras": Call("keras.layers.SimpleRNN", {"activation": "activation", "recurrent_initializer": "recurrent_initializer"}),
+        "torch": Call("torch.nn.RNN", note="its second bias is held at 0", native=_TORCH),
+        "keras": Call("keras.layers.SimpleRNN", {"activation": "activation", **_KERAS}),
         "tensorflow": Call("tensorflow.while_loop", note="written out"),
         "jax": Call("jax.lax.scan", note="written out"),
         "flax": Call("flax.linen.SimpleCell"),
@@ -85,10 +90,8 @@ class LSTM(Recurrent):
     )
     type = "lstm"
     calls = {
-        "torch": Call("torch.nn.LSTM", note="its second bias is held at 0"),
-        "keras": Call(
-            "keras.layers.LSTM", {"unit_forget_bias": "unit_forget_bias", "recurrent_initializer": "recurrent_initializer"}
-        ),
+        "torch": Call("torch.nn.LSTM", note="its second bias is held at 0", native=_TORCH),
+        "keras": Call("keras.layers.LSTM", {"unit_forget_bias": "unit_forget_bias", **_KERAS}),
         "tensorflow": Call("tensorflow.while_loop", note="written out"),
         "jax": Call("jax.lax.scan", note="written out"),
         "flax": Call("flax.linen.OptimizedLSTMCell"),
@@ -105,13 +108,20 @@ class GRU(Recurrent):
     reset_after: bool = field(
         default=True,
         metadata=about(
-            "whether r acts on h U (PyTorch, cuDNN) or on h (the paper)", required=True, also={"linear_before_reset": "ONNX"}
+            "whether r acts on h U (PyTorch, cuDNN) or on h (the paper)",
+            required=True,
+            also={"linear_before_reset": "ONNX"},
+            defaults="it is true in Keras, and the only way in PyTorch and Flax: write down which you mean",
         ),
     )
     type = "gru"
     calls = {
-        "torch": Call("torch.nn.GRU", note="its gates stand in the order r, z, h; without reset_after it is written out"),
-        "keras": Call("keras.layers.GRU", {"reset_after": "reset_after", "recurrent_initializer": "recurrent_initializer"}),
+        "torch": Call(
+            "torch.nn.GRU",
+            note="its gates stand in the order r, z, h; without reset_after it is written out",
+            native={**_TORCH, "reset_after": fixed(True)},
+        ),
+        "keras": Call("keras.layers.GRU", {"reset_after": "reset_after", **_KERAS}),
         "tensorflow": Call("tensorflow.while_loop", note="written out"),
         "jax": Call("jax.lax.scan", note="written out"),
         "flax": Call("flax.linen.GRUCell", note="two of its biases are one"),

@@ -9,9 +9,10 @@ from typing import Any
 from .changes import apply
 from .problem import Problem, SpecError
 from .source import Origin, Source
+from .stated import described, states
 from .syntax import parse, read_text
 
-__all__ = ["Problem", "Source", "SpecError", "from_mapping", "read"]
+__all__ = ["Problem", "Source", "SpecError", "described", "from_mapping", "read", "states"]
 
 
 def read(path: Path | str, changes: Sequence[str] = ()) -> Source:
@@ -47,4 +48,4 @@ def checked(path: Path, tree: Mapping[str, Any], origin: Origin) -> Source:
     experiment, findings = check(tree)
     if experiment is None:
         raise origin.error(findings)
-    return Source(path, origin.text or "", experiment, origin.changes, origin)
+    return Source(path, origin.text or "", experiment, origin.changes, origin, tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.spec import Experiment, SpecProblem
 
@@ -91,6 +91,8 @@ class Source:
     #: the `--set` changes that were made, as they were given
     changes: tuple[str, ...]
     origin: Origin
+    #: the experiment as it was written, the changes made in it: what it states
+    tree: Mapping[str, Any] = field(default_factory=dict)
 
     def problem(self, problem: SpecProblem) -> Problem:
         """A problem that was found later, with its place in the file: of the thing itself, or of the nearest that holds it."""
