@@ -19,10 +19,12 @@ sys.path.insert(0, str(ROOT))
 from harness.environments import Environment, environment_files, why_missing
 from harness.environments.files import read_environment
 from harness.numeric.known import FILE, read_known
+from harness.numeric.words import RIGHT, WORDS
 from harness.pool import Crew
 from harness.registry import Arm, backends
 from harness.reproduction.page import rows
 from harness.reproduction.reference import read
+from harness.worker.probes import PROBES
 
 DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
 #: what harness itself depends on
@@ -151,6 +153,18 @@ def differences() -> str:
     return "\n".join(lines)
 
 
+def verdicts() -> str:
+    """What a difference can be."""
+    lines = ["| word | an arm agrees | what it means |", "| --- | --- | --- |"]
+    return "\n".join([*lines, *(f"| {word} | {'yes' if word in RIGHT else 'no'} | {text} |" for word, text in WORDS.items())])
+
+
+def probes() -> str:
+    """Steps that training does not bring."""
+    lines = [f"| {name} | {about} |" for name, (about, _) in PROBES.items()]
+    return "\n".join(["| probe | what it is good for |", "| --- | --- |", *lines])
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "output": command,
     "table": table,
@@ -159,6 +173,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "arms": arms,
     "frameworks": frameworks,
     "differences": differences,
+    "verdicts": verdicts,
+    "probes": probes,
 }
 #: families of items, in the order of the table
 FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")

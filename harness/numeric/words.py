@@ -1,16 +1,5 @@
 """What a difference is, in one word for a tensor, from a closed list; the constants of the method with their derivation.
 
-    bitwise              the same bits
-    rounding             at most LIMIT floors (harness.interface.rounding)
-    weak rounding        at most LIMIT ceilings: another order of summation, a less accurate exponential
-    amplified rounding   more, but each node computes from the arm's own numbers what the reference would: rounding moved a unit over a
-                         kink, or the step magnifies it
-    reduced precision    more, but in float64 the same tensor is right: the formula is, the arithmetic has fewer bits
-    float32 leak         of a float64 run: what float32 would do, so some constant or some part is computed in it
-    semantic             in float64 it is wrong too: another formula, constant, layout, order
-    invalid              missing, another shape, finite in other places
-    undecided            no rounding, but there is no float64 to tell whether formula or arithmetic
-
 The second witness is the arm itself in the other number format, from the same state: rounding shrinks by 2^29 from float32 to float64,
 another formula does not shrink.
 """
@@ -26,6 +15,19 @@ from ..interface import LIMIT
 #: bits of float32's mantissa, and of bfloat16's, the shortest in which frameworks multiply: what is further off than that is no arithmetic
 FLOAT32_BITS, FEWEST_BITS = 24, 8
 AMPLIFIED = "amplified rounding"
+#: the closed list
+WORDS = {
+    "bitwise": "the same bits",
+    "rounding": "at most 4 floors off: what replicas of the reference do that differ by rounding alone",
+    "weak rounding": "at most 4 ceilings off: another order of summation, a less accurate exponential",
+    AMPLIFIED: "more, but each node makes of the arm's own numbers what the reference would: rounding moved a unit over its kink, or the "
+    "step magnifies it",
+    "reduced precision": "more, but in float64 the same tensor is right: the formula is, the arithmetic has fewer bits",
+    "float32 leak": "of a float64 run: off by what float32 would be, so that some constant or some part is computed in it",
+    "semantic": "in float64 it is wrong too: another formula, constant, layout, order",
+    "invalid": "missing, of another shape, or finite in other places",
+    "undecided": "no rounding, but there is no float64 to tell whether formula or arithmetic",
+}
 RIGHT = ("bitwise", "rounding", "weak rounding", AMPLIFIED)
 
 
