@@ -60,6 +60,7 @@ class Program:
         if (mode or "tensorflow") != ENGINE:
             raise ValueError(f"Keras was started on {ENGINE}, not on {mode or 'tensorflow'}")
         keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # layers would keep the first program's
         keras.utils.set_random_seed(0)
         self.spec, self.dtype, self.device = spec, dtype, "gpu:0" if device == "gpu" else "cpu"
         with keras.device(self.device):

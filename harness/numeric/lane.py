@@ -163,7 +163,7 @@ class Lane:
             for step in reference.steps:
                 outcome.agreement += self.rows(reference, folder, step)
             wrong = wrong_steps(outcome.agreement)
-            witnesses = self.other_format(worker, arm, reference, folder, wrong) if wrong and self.dtype == "float32" else {}
+            witnesses = self.second_witness(worker, arm, outcome, reference, folder, wrong) if wrong else {}
         self.check_same_data(outcome, reference)
         if wrong:
             self.progress(arm.name, {"phase": "looking for the cause"})
@@ -174,19 +174,32 @@ class Lane:
             (folder / f"forced-{step}.npz").unlink()
         return outcome
 
-    def other_format(
-        self, worker: Worker, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
+    def second_witness(
+        self, worker: Worker, arm: Arm, outcome: Outcome, reference: Reference, folder: Path, steps: Sequence[int]
     ) -> dict[int, dict[str, float]]:
-        """Errors of an arm in float64 at some steps, by tensor: the second witness. None where it has no float64."""
-        beside = folder / "float64"
-        beside.mkdir()
+        """Errors of a float32 arm in float64 at some steps, by tensor; where it has no float64, why is written down."""
+        if self.dtype == "float64":
+            return {}
         try:
-            self.build(worker, Build(self.spec, "float64", self.crew.device, arm.mode))
-            worker.ask("forced", steps=list(steps), states=str(reference.folder), folder=str(beside))
+            return self.other_format(worker, arm, reference, folder, steps)
         except ArmFailed as problem:
             if problem.status == "interrupted":
                 raise
+            outcome.facts["no_float64"] = f"{problem.status}: {problem.reason}"
             return {}
+
+    def other_format(
+        self, worker: Worker, arm: Arm, reference: Reference, folder: Path, steps: Sequence[int]
+    ) -> dict[int, dict[str, float]]:
+        """Errors of an arm in float64 at some steps, by tensor.
+
+        Raises:
+            ArmFailed: it has no float64.
+        """
+        beside = folder / "float64"
+        beside.mkdir()
+        self.build(worker, Build(self.spec, "float64", self.crew.device, arm.mode))
+        worker.ask("forced", steps=list(steps), states=str(reference.folder), folder=str(beside))
         names = {step: f"forced-{step}.npz" for step in steps}
         return {step: errors(load_arrays(beside / name), load_arrays(reference.folder / name)) for step, name in names.items()}
 
