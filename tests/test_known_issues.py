@@ -78,6 +78,8 @@ def test_what_the_readme_says(harness: Command, tmp_path: Path, experiment: str)
     assert [[row[name] for name in told] for row in rows] == [[row[name] for name in told] for row in wanted]
     for row, other in zip(rows, wanted, strict=True):
         assert abs(magnitude(row["off by"]) - magnitude(other["off by"])) <= 1, row
+    undecided = {row["arm"] for row in rows if row["says"] == "undecided"}
+    assert {record.arm for record in run.arms if "no_float64" in record.facts} == undecided
     assert document["exit_code"] == any(row["says"] != "agrees" for row in rows)
     assert not any(record.facts.get("faults") for record in run.arms)
 
