@@ -158,10 +158,10 @@ class Elu(Elementwise):
         return 1.0, self.function.alpha
 
     def curve(self, x: Any) -> Tuple[Any, Any]:
-        """scale where x > 0, else scale alpha exp(x)."""
+        """scale where x > 0, else scale alpha exp(x): y + alpha has no digits of it far out."""
         scale, alpha = self.numbers()
-        left, right = expm1(numpy.minimum(x, self.zero)), x.real > 0
-        return scale * numpy.maximum(x, self.zero) + alpha * left, scale * right + alpha * (left + 1) * ~right
+        left, right = numpy.minimum(x, self.zero), x.real > 0
+        return scale * numpy.maximum(x, self.zero) + alpha * expm1(left), scale * right + alpha * numpy.exp(left) * ~right
 
 
 class Selu(Elu):

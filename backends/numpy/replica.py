@@ -20,8 +20,8 @@ EXACT = {
 }  # fmt: skip
 
 
-#: terms or parts of a product of matrices that a sequential replica adds one after the other
-LONGEST = 8192
+#: terms or parts of a product of matrices that a sequential replica adds one after the other, and products that it keeps for a sum of all
+LONGEST, PRODUCTS = 8192, 2**24
 #: see Replica.careful
 CAREFUL = "careful-"
 
@@ -146,12 +146,14 @@ class SequentialReplica(Replica):
         return [(0, length)]
 
     def contract(self, a: Any, b: Any) -> Any:
-        """a @ b, one term after the other; of very long sums, LONGEST parts one after the other."""
+        """a @ b, one term after the other; of very long sums, LONGEST parts one after the other, unless their products are few."""
         if b.ndim == 1:
             return self.add_up(numpy.moveaxis(a * b, -1, 0))
         if a.ndim == 1:
             return self.add_up(numpy.moveaxis(a[:, None] * b, -2, 0))
         size = -(-a.shape[-1] // LONGEST)
+        if size > 1 and a.ndim == b.ndim == 2 and a.size * b.shape[1] <= PRODUCTS:
+            return self.add_up(a.T[:, :, None] * b[:, None, :])
         found = a[..., :size] @ b[..., :size, :]
         for start in range(size, a.shape[-1], size):
             found += a[..., start : start + size] @ b[..., start : start + size, :]

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 @click.command("check")
 @click.argument("experiments", type=click.Path(path_type=Path), nargs=-1)
 @click.option("--schema", "as_schema", is_flag=True, help="Print the JSON-Schema of experiment files, for editors.")
+@options.backends
 @options.changes
 @options.as_json
 def command(
     experiments: tuple[Path, ...],
     as_schema: bool,
+    files: tuple[str, ...],
     sets: tuple[str, ...],
     dtype: str | None,
     device: str | None,
@@ -48,6 +50,7 @@ def command(
     from ..errors import HarnessError
     from ..execution.plan import plan
 
+    options.add_backends(files)
     failed = False
     documents = []
     for path in experiments:

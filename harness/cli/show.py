@@ -209,6 +209,8 @@ def causes(run: Run) -> None:
     for record in run.arms:
         if "not_located" in record.facts:
             result(f"{record.arm}: where it goes wrong could not be found ({record.facts['not_located']})")
+        if "no_float64" in record.facts:
+            result(f"{record.arm}: no float64 to tell whether a formula or its arithmetic is off ({record.facts['no_float64']})")
         for entry in record.facts.get("located") or []:
             first = entry["tensors"][0]
             excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"

@@ -32,6 +32,7 @@ class Suspect:
         rows: of the comparison; `found` writes what each difference is into them.
         wrong: the forced steps that are looked into; none where nothing differs.
         witnesses: errors of the arm in float64, where the run is in float32.
+        mute: why there are none.
     """
 
     lane: Lane
@@ -41,6 +42,7 @@ class Suspect:
     rows: list[dict[str, Any]]
     wrong: Sequence[Step]
     witnesses: dict[Step, dict[str, float]] = field(default_factory=dict)
+    mute: str = ""
 
     def hear(self, worker: Worker) -> None:
         """The second witness: the same steps in float64, by the arm's own worker. None where the arm has no float64."""
@@ -54,6 +56,7 @@ class Suspect:
         except ArmFailed as problem:
             if problem.status == "interrupted":
                 raise
+            self.mute = f"{problem.status}: {problem.reason}"
             return
         names = {step: f"forced-{step}.npz" for step in self.wrong}
         self.witnesses = {
@@ -61,8 +64,8 @@ class Suspect:
         }
 
     def found(self) -> dict[str, Any]:
-        """What is `located`, or why nothing could be (`not_located`), and where rounding alone parts (`amplified`); nothing where
-        nothing differs."""
+        """What is `located`, or why nothing could be (`not_located`), where rounding alone parts (`amplified`), and why there was no second
+        witness (`no_float64`); nothing where nothing differs."""
         if not self.wrong:
             return {}
         self.lane.progress(self.arm.name, {"phase": "looking for the cause"})
@@ -79,7 +82,7 @@ class Suspect:
             facts = {"not_located": f"{problem.status}: {problem.reason}"}
         heard = {step: witnessed(level.get(step), self.witnesses.get(step)) for step in self.wrong}
         tell(self.rows, self.lane.dtype, heard, right)
-        return {name: value for name, value in facts.items() if value}
+        return {name: value for name, value in {**facts, "no_float64": self.mute}.items() if value}
 
     def replayed(self) -> tuple[dict[Step, list[Located]], Floors]:
         """What is wrong by itself at each step that is looked into, and floors in the other number format. Where nothing is, all other

@@ -53,6 +53,17 @@ def test_slopes(function: ActivationFunction, points: list[float], slopes: list[
     assert numpy.allclose(found[0] / 2, slopes, rtol=1e-15, atol=1e-15)
 
 
+@pytest.mark.parametrize("function", [functions.Elu(alpha=0.5), functions.Selu()], ids=lambda function: function.type)
+def test_slopes_far_out(function: ActivationFunction) -> None:
+    """Of an exponential all digits are there, however small it is; y + alpha has none of them
+    (https://github.com/tensorflow/tensorflow/issues/124833)."""
+    points = numpy.array([[-1.0, -20.0, -40.0, -300.0]])
+    one = alone(Activation(activation=function), points.shape[1:], rows=1)
+    one.layer.forward(points)
+    scale = 0.5 if function.type == "elu" else SELU * 1.6732632423543772
+    assert numpy.allclose(one.layer.backward(numpy.ones_like(points)), scale * numpy.exp(points), rtol=1e-15, atol=0)
+
+
 @pytest.mark.parametrize("function", [row[0] for row in SLOPES], ids=lambda function: function.type)
 def test_curves(function: ActivationFunction) -> None:
     """Values and slopes between the kinks, on either side of all of them, of more numbers than are worked through at once."""

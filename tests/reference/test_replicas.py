@@ -283,6 +283,14 @@ def test_sequential_products(shapes: Any) -> None:
     assert array.add_up(a.T).tolist() == numpy.full(a.shape[:-1], 2.0**24).tolist()
 
 
+def test_long_sequential_products() -> None:
+    """Sums of any length add one term after the other where the product is small: here a batch of 40 000 rows, as XLA and PyTorch sum the
+    gradient of a small kernel. In parts, ones behind 2^24 would add up."""
+    a, b = numpy.ones((3, 40_000), numpy.float32), numpy.ones((40_000, 2), numpy.float32)
+    a[:, 0] = 2**24
+    assert numpy.all(numpy.empty(0, numpy.float32).view(array_class("sequential-0")).contract(a, b) == 2**24)
+
+
 def test_orders_differ() -> None:
     """A sum's terms are taken in another order each time, by sequential replicas as they stand or back: in float32, a large one hides
     small ones that come after it."""
