@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 @options.changes
 @options.results
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where the smallest is written; stdout when not given."
-)  # fmt: skip
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the smallest is written; stdout when not given.",
+)
 @options.quiet
 def command(
     start: str,
@@ -63,7 +67,9 @@ def command(
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"there is no folder {output.parent}", "make it first, or choose another FILE")
     options.add_backends(files)
-    found, step, source = started(start, arm, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads), results)
+    found, step, source = started(
+        start, arm, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads), results
+    )
     name = found.arms[0].name
     with console.Work("", quiet) as work:
         reduced = reduce(found, work, step) if step != AGREES else None

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ..spec.datasets import Random
-from .fit import FOLLOW, nodes_of
+from .fit import nodes_of
 from .search import Search
+from .sizes import FIXED, STEPS, sizes
 from .tree import Trail, Tree, at, at_step, dotted, paths, there, with_value, without
 from .wires import LAYERS, cut, sequences, unwrapped
 
-#: sections that are not looked into for options and sizes: what an arm is asked to do, and when
-FIXED = ("name", "compare")
 #: keys that are never left out
 NEEDED = ("type", "rows", "steps")
-#: what is made to fit anyway
-FOLLOWING = [("data", key) for key in FOLLOW]
-STEPS = ("train", "steps")
 
 
 def smallest(search: Search) -> None:
     """All kinds of cuts, again and again until none succeeds."""
     kinds: tuple[Callable[[Search], None], ...] = (
-        random_data, plain_model, fewer_steps, fewer_rows, plain_training, fewer_layers, bare_layers, plainer_layers, fewer_options,
+        random_data, fewer_steps, fewer_rows, plain_training, plain_model, fewer_layers, bare_layers, plainer_layers, fewer_options,
         smaller_sizes,
     )  # fmt: skip
     before = None
@@ -43,23 +38,25 @@ def plain_training(search: Search) -> None:
 
 def random_data(search: Search) -> None:
     """As many random rows as one batch has, of the same shape; values as targets, or classes."""
-    if search.tree["data"]["type"] == Random.type:
-        return
     found = search.planned(search.tree)
-    data: Tree = {"type": Random.type, "rows": found.batch_size, "shape": list(found.spec.input_shape)}
-    tree = without_key(search.tree, ("train", "batch_size"))
-    for targets in ({"classes": 2}, {}):
-        if search.attempt("random data", {**tree, "data": {**data, **targets}}):
-            return
-    if found.spec.weighted:
-        search.attempt("random data", {**tree, "data": {**data, "classes": 2, "weighted": True}})
+    tree, data = without_key(search.tree, ("train", "batch_size")), search.tree["data"]
+    if data["type"] == Random.type:
+        search.attempt("one batch", {**tree, "data": {**data, "rows": found.batch_size}})
+        return
+    data = {"type": Random.type, "rows": found.batch_size, "shape": list(found.spec.input_shape)}
+    for weights in ({}, {"weighted": True})[: 1 + found.facts.weighted]:
+        for targets in ({"classes": 2}, {}):
+            if search.attempt("random data", {**tree, "data": {**data, **targets, **weights}}):
+                return
 
 
 def plain_model(search: Search) -> None:
-    """One dense layer of one unit, for what lies in no layer of another type."""
+    """One dense layer, of as few units as the loss takes, for what lies in no layer of another type."""
     if search.tree["data"]["type"] == Random.type:
-        plain = with_value(search.tree, (LAYERS, [{"type": "dense", "units": 1}]), (("data", "shape"), [1]))
-        search.attempt("one dense layer", plain)
+        for units in (1, 2):
+            plain = with_value(search.tree, (LAYERS, [{"type": "dense", "units": units}]), (("data", "shape"), [1]))
+            if search.attempt("one dense layer", plain):
+                return
 
 
 def fewer_steps(search: Search) -> None:
@@ -79,19 +76,28 @@ def fewer_rows(search: Search) -> None:
 
 def fewer_layers(search: Search) -> None:
     """Layers left out of every list, half of it at first, at last each alone; from the end on, since what is behind needs no other data."""
-    for path in sequences(search.tree):
-        if not there(search.tree, path):
-            continue
-        length = len(at(search.tree, path))
-        while length:
-            end = len(at(search.tree, path))
+    for path in lists(search):
+        count = length(search.tree, path)
+        while count:
+            end = length(search.tree, path)
             while end > 0:
-                start = max(end - length, 0)
+                start = max(end - count, 0)
                 without_layers(search, path, start, end)
-                end = min(start, len(at(search.tree, path))) if there(search.tree, path) else 0
-            length //= 2
-            if not there(search.tree, path):
-                break
+                end = min(start, length(search.tree, path))
+            count //= 2
+
+
+def lists(search: Search) -> Iterator[Trail]:
+    """The path of every list of layers, as it is when its turn comes."""
+    number = 0
+    while number < len(found := sequences(search.tree)):
+        yield found[number]
+        number += 1
+
+
+def length(tree: Tree, path: Trail) -> int:
+    """How many layers a list has; none where it has gone with something around it."""
+    return len(at(tree, path)) if there(tree, path) else 0
 
 
 def without_layers(search: Search, path: Trail, start: int, end: int) -> bool:
@@ -111,8 +117,8 @@ def without_layers(search: Search, path: Trail, start: int, end: int) -> bool:
 
 def bare_layers(search: Search) -> None:
     """What is inside a layer that is made of others, instead of it."""
-    for path in sequences(search.tree):
-        for index in reversed(range(len(at(search.tree, path)) if there(search.tree, path) else 0)):
+    for path in lists(search):
+        for index in reversed(range(length(search.tree, path))):
             inner = unwrapped(search.tree, (*path, index))
             if inner is not None:
                 search.attempt(f"{at(search.tree, (*path, index))['type']} unwrapped", inner)
@@ -120,8 +126,8 @@ def bare_layers(search: Search) -> None:
 
 def plainer_layers(search: Search) -> None:
     """A dense layer instead of another one, of one unit or as many as that has."""
-    for path in sequences(search.tree):
-        for index, layer in enumerate(at(search.tree, path) if there(search.tree, path) else ()):
+    for path in lists(search):
+        for index, layer in enumerate(at(search.tree, path)):
             if layer["type"] == "dense":
                 continue
             kept = {key: layer[key] for key in ("name", "inputs") if key in layer}
@@ -133,15 +139,19 @@ def plainer_layers(search: Search) -> None:
 
 def fewer_options(search: Search) -> None:
     """Everything left out that may be: keys fall back on their defaults. The last first, so that the places of the others stay."""
+    lists = sequences(search.tree)
     for path in reversed(list(paths(search.tree))):
-        if path[0] not in FIXED and len(path) > 1 and path[-1] not in NEEDED and there(search.tree, path):
+        needed = path[0] in FIXED or len(path) == 1 or path[-1] in NEEDED or path[:-1] in lists
+        if not needed and there(search.tree, path):
             search.attempt(f"without {dotted(path)}", without(search.tree, path))
 
 
 def smaller_sizes(search: Search) -> None:
     """All sizes cut to one limit; then those that are equal together, since they may have to be; then each alone."""
     for limit in powers(max((size for _, size in sizes(search.tree)), default=1)):
-        if search.attempt(f"no size above {limit}", with_value(search.tree, *((path, min(size, limit)) for path, size in sizes(search.tree)))):
+        if search.attempt(
+            f"no size above {limit}", with_value(search.tree, *((path, min(size, limit)) for path, size in sizes(search.tree)))
+        ):
             break
     for size in sorted({size for _, size in sizes(search.tree)}, reverse=True):
         shrunk(search, [path for path, found in sizes(search.tree) if found == size], size)
@@ -155,16 +165,6 @@ def powers(size: int) -> Iterator[int]:
     while power < size:
         yield power
         power *= 2
-
-
-def sizes(tree: Tree) -> Iterator[tuple[Trail, int]]:
-    """Every whole number above 1 that is not made to fit anyway."""
-    for path in paths(tree):
-        value: Any = at(tree, path)
-        if path[0] in FIXED or path == STEPS or path[:2] in FOLLOWING:
-            continue
-        if isinstance(value, int) and value > 1:
-            yield path, value
 
 
 def shrunk(search: Search, places: list[Trail], size: int) -> None:

@@ -13,6 +13,8 @@ from .tree import Tree
 
 #: the keys that follow from the model
 FOLLOW = ("classes", "target_shape", "integer_inputs", "below")
+#: what goes without saying
+PLAIN: tuple[tuple[str, Any], ...] = (("shape", []), ("shape", [1]))
 
 
 def fitted(tree: Tree) -> Iterator[Tree]:
@@ -23,7 +25,7 @@ def fitted(tree: Tree) -> Iterator[Tree]:
         return
     nodes = nodes_of(tree)
     if nodes:
-        data = {key: value for key, value in tree["data"].items() if key not in FOLLOW}
+        data = {key: value for key, value in tree["data"].items() if key not in FOLLOW and (key, value) not in PLAIN}
         for targets in suiting(nodes[-1].output_shape, "classes" in tree["data"]):
             yield {**tree, "data": {**data, **words(nodes), **targets}}
 

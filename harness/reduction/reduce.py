@@ -14,9 +14,10 @@ from ..numeric.diagnosis import wrong_steps
 from ..pool import Crew
 from ..pool.warm import WarmCrew
 from .cuts import smallest
-from .search import Search, Size
-from .trial import Bench, Located, Sight, sight
+from .search import Search
+from .sizes import Size
 from .tree import Tree, anchored, at_step, tree_of
+from .trial import Bench, Located, Sight, sight
 from .wires import named
 
 #: what stays of [compare]: what the arm is, and where it computes
@@ -70,9 +71,7 @@ class Aim:
         """Where a run of an experiment would show it; None also where the arm fails."""
         try:
             outcome = bench.judged(found)
-        except ArmFailed as problem:
-            if problem.status == "interrupted":
-                raise
+        except ArmFailed:
             return None
         return self.among(found, outcome.facts.get("located", []))
 
@@ -98,30 +97,34 @@ def reduce(found: Plan, progress: Callable[[str], None], step: int | None = None
         ArmFailed: the arm, or the reference, cannot do the experiment.
     """
     (arm,), compare = found.arms, found.experiment.compare
-    with tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True) as name:
+    with one_interrupt(), tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True) as name:
         warm, fresh = Path(name) / "warm", Path(name) / "fresh"
         warm.mkdir()
         fresh.mkdir()
         settings = compare.device, compare.threads, compare.time_limit
         with WarmCrew(warm, *settings) as crew:
             bench = Bench(crew, arm)
-            step = first_wrong(bench, found) if step is None else step
+            entries: list[Located] = []
+            if step is None:
+                step, entries = first_wrong(bench, found)
             if step is None:
                 return None
             start = Search(started(found, step), arm)
-            start.entry, aim = aimed(bench, start.planned(start.tree))
+            start.entry, aim = aimed(bench, start.planned(start.tree), entries)
             progress(f"step {step}, {' or '.join(start.entry['makers'])}: {start.size}")
             return searched(start, aim, bench, Bench(Crew(fresh, *settings), arm), progress)
 
 
-def first_wrong(bench: Bench, found: Plan) -> int | None:
-    """The first step at which an arm differs; None where it agrees. Nearly all that is wrong shows at the first of all."""
+def first_wrong(bench: Bench, found: Plan) -> tuple[int | None, list[Located]]:
+    """The first step at which an arm differs, None where it agrees; and what is located there, if only that step was looked at, as is done
+    first: nearly all that is wrong shows at the first step of all."""
     first = plan(started(found, found.trajectory.steps[0]), arms=[bench.arm.name])
     for tried in (first, found):
-        steps = wrong_steps(bench.judged(tried).agreement)
+        outcome = bench.judged(tried)
+        steps = wrong_steps(outcome.agreement)
         if steps:
-            return steps[0]
-    return None
+            return steps[0], outcome.facts.get("located", []) if tried is first else []
+    return None, []
 
 
 def started(found: Plan, step: int) -> Tree:
@@ -132,14 +135,14 @@ def started(found: Plan, step: int) -> Tree:
     return tree
 
 
-def aimed(bench: Bench, found: Plan) -> tuple[Located, Aim]:
+def aimed(bench: Bench, found: Plan, entries: list[Located]) -> tuple[Located, Aim]:
     """What is located first, and what of it has to stay.
 
     Raises:
         HarnessError: nothing is located.
     """
     with bench.trial(found) as trial:
-        entries = trial.located(trial.lane.dtype)
+        entries = entries or trial.located(trial.lane.dtype)
         if not entries:
             raise HarnessError(
                 f"{bench.arm.name} differs, but every node alone is right: nothing is located that a smaller experiment could show"
@@ -161,7 +164,7 @@ def searched(start: Search, aim: Aim, bench: Bench, fresh: Bench, progress: Call
         whole = True
         try:
             smallest(search)
-            entry = aim.confirmed(fresh, search.planned(search.tree))
+            entry = search.entry if search.tree == start.tree else aim.confirmed(fresh, search.planned(search.tree))
         except KeyboardInterrupt:
             entry, whole = search.entry, False
         if entry:

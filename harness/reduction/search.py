@@ -2,60 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ..errors import HarnessError
 from ..execution.plan import Plan, plan
 from ..registry import Arm
-from ..spec.datasets import Random
 from .fit import fitted
-from .trial import Located
+from .sizes import size_of, text_of
 from .tree import Tree
-
-
-class Size(NamedTuple):
-    """How large an experiment is; the first of two that differ decides.
-
-    Attributes:
-        named_data: whether its data are those of some data set.
-        layers: nodes of its graph.
-        numbers: parameters, and what one step computes from one batch, and steps before it.
-        letters: of its text.
-        parameters: among the numbers.
-        rows: of a batch.
-    """
-
-    named_data: bool
-    layers: int
-    numbers: int
-    letters: int
-    parameters: int
-    rows: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.layers} layer{'s' * (self.layers > 1)}, {self.parameters:,} parameters, {self.rows} row{'s' * (self.rows > 1)}, "
-            f"{self.numbers:,} numbers"
-        )
-
-
-def size_of(found: Plan, tree: Tree) -> Size:
-    """The size of an experiment."""
-    spec = found.spec
-    parameters = sum(math.prod(parameter.shape) for parameter in spec.parameters)
-    values = sum(map(math.prod, (spec.input_shape, *(node.output_shape for node in spec.nodes))))
-    numbers = parameters + values * found.batch_size + found.steps - 1
-    named = tree["data"]["type"] != Random.type
-    return Size(named, len(spec.nodes), numbers, len(text_of(tree)), parameters, found.batch_size)
-
-
-def text_of(tree: Tree) -> str:
-    """A tree in letters."""
-    return json.dumps(tree)
+from .trial import Located
 
 
 @dataclass
@@ -121,7 +77,5 @@ class Search:
         """Where an experiment shows the difference; one that the arm cannot do shows nothing."""
         try:
             return self.shows(found)
-        except HarnessError as problem:
-            if getattr(problem, "status", "") == "interrupted":
-                raise
+        except HarnessError:
             return None

@@ -105,7 +105,7 @@ def at_step(tree: Tree, step: int) -> Tree:
     """The same experiment ended by one step, the only one that is forced."""
     found = deepcopy(tree)
     found["train"] = {key: value for key, value in found["train"].items() if key != "epochs"} | {"steps": step + 1}
-    found["compare"] = {key: value for key, value in found["compare"].items() if key != "forced_steps"}
+    found["compare"] = {key: value for key, value in found.get("compare", {}).items() if key != "forced_steps"}
     if step:
         found["compare"]["forced_steps"] = [step]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -29,24 +30,29 @@ class Sight(NamedTuple):
     Attributes:
         makers: the types of the layers (or `loss`, or `optimizer`) at which it is located.
         cause: its cause, without the numbers in it; "" where none was found.
-        others: other causes that would explain it as well.
+        others: other causes that would explain it as well, alike.
+        ways: how many those are, with their numbers.
+        finite: whether what is wrong is a number.
     """
 
     makers: tuple[str, ...]
     cause: str
     others: frozenset[str]
+    ways: int
+    finite: bool
 
     def shown_by(self, other: Sight) -> bool:
         """Whether another one is the same difference, and says its cause at least as clearly."""
-        same = (self.makers, self.cause) == (other.makers, other.cause)
-        return same and other.others <= self.others | {self.cause}
+        same = (self.makers, self.cause, self.finite) == (other.makers, other.cause, other.finite)
+        return same and other.others <= self.others | {self.cause} and other.ways <= self.ways
 
 
 def sight(spec: ProgramSpec, entry: Located) -> Sight:
     """What is seen of something that was located."""
     cause = entry["cause"] or {"text": "", "or": ()}
     makers = tuple(sorted(kind(spec, name) for name in entry["makers"]))
-    return Sight(makers, general(cause["text"]), frozenset(map(general, cause["or"])))
+    finite = math.isfinite(entry["tensors"][0]["error"])
+    return Sight(makers, general(cause["text"]), frozenset(map(general, cause["or"])), len(cause["or"]), finite)
 
 
 def general(text: str) -> str:
@@ -59,7 +65,8 @@ def kind(spec: ProgramSpec, maker: str) -> str:
     if maker in (LOSS, OPTIMIZER):
         return maker
     layer = next(node.layer for node in spec.nodes if node.name == maker)
-    return layer.activation.type if isinstance(layer, Activation) else layer.type
+    function = layer.activation if isinstance(layer, Activation) else None
+    return function.type if function else layer.type
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,7 @@ class Trial:
             return None
         try:
             return any(sight(self.plan.spec, entry).makers == seen.makers for entry in self.located("float64"))
-        except ArmFailed as problem:
-            if problem.status == "interrupted":
-                raise
+        except ArmFailed:
             return None
 
 

@@ -165,7 +165,9 @@ class Random(Data):
     classes: Optional[int] = field(default=None, metadata=about("number of classes; targets are values when not given", gt=1))
     target_shape: Optional[Tuple[int, ...]] = field(
         default=None,
-        metadata=about("shape of one target, its classes not counted; one value, or one class, when not given", gt=0, min_length=1),
+        metadata=about(
+            "shape of one target, its classes not counted; one value, or one class, when not given", gt=0, min_length=1
+        ),
     )
     below: int = field(default=2, metadata=about("where inputs are whole numbers: one more than the largest", gt=0))
     weighted: bool = field(default=False, metadata=about("rows bring sample weights, evenly from 0 to 2"))
@@ -177,11 +179,8 @@ class Random(Data):
         """What is known of it."""
         shape = self.shape or (1,)
         integers = self.below if self.integer_inputs else None
-        steps = self.target_shape or ()
-        if self.classes is None:
-            *steps, outputs = self.target_shape or (1,)
-            return Facts(self.rows, math.prod(shape), None, outputs, tuple(steps), integers, self.weighted, shape)
-        return Facts(self.rows, math.prod(shape), self.classes, 1, steps, integers, self.weighted, shape)
+        *steps, outputs = self.target_shape or (1,) if self.classes is None else (*(self.target_shape or ()), 1)
+        return Facts(self.rows, math.prod(shape), self.classes, outputs, tuple(steps), integers, self.weighted, shape)
 
 
 @dataclass(frozen=True)
