@@ -225,6 +225,9 @@ def test_a_fault_is_cut_down(name: str, harness: Callable[..., Any], tmp_path: P
     assert tree["model"]["layers"] == layers
     assert tree["data"]["type"] == "random"
     assert tree["data"]["rows"] == rows
+    if name == "lstm_gates":
+        (block,) = re.findall(rf"reduce tests/.*?:{name}\n\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        assert set(block.splitlines()) <= set(text.replace(str(source), "tests/faults/several.toml").splitlines())
     (line,) = re.findall(r"^# python -m harness (run .*)$", text, re.MULTILINE)
     if name == "lstm_gates":
         shown = harness(*shlex.split(line), "-q", "--no-timings", "--results", tmp_path)

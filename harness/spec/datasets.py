@@ -158,8 +158,7 @@ class Sine(Generated):
 
 @dataclass(frozen=True)
 class Random(Data):
-    """Numbers without meaning, of any shape: standard normal inputs and targets, or whole numbers and classes, all equally likely. A model
-    can be tried on them; there is nothing to learn."""
+    """Standard normal inputs and targets, or whole numbers and classes, all equally likely; of any shape, to try a model, not to learn."""
 
     rows: int = field(default=8, metadata=about("number of rows", gt=0, also={"n_samples": "scikit-learn"}))
     classes: Optional[int] = field(default=None, metadata=about("number of classes; targets are values when not given", gt=1))
