@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from harness.cli.reduce_command import started as begin
+from harness.errors import UsageError
 from harness.execution.plan import Plan, plan
+from harness.execution.run import run
 from harness.reduction.cuts import smallest
 from harness.reduction.reduce import Aim, searched, started
+from harness.reduction.saved import saved
 from harness.reduction.search import Search
 from harness.reduction.tree import anchored, moved, toml, tree_of
 from harness.reduction.trial import Located, Sight, general, kind
@@ -226,7 +230,9 @@ def test_a_fault_is_cut_down(name: str, harness: Callable[..., Any], tmp_path: P
     assert tree["data"]["type"] == "random"
     assert tree["data"]["rows"] == rows
     if name == "lstm_gates":
-        (block,) = re.findall(rf"reduce tests/.*?:{name}\n\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        (block,) = re.findall(
+            rf"reduce tests/.*?:{name}\n\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+        )
         assert set(block.splitlines()) <= set(text.replace(str(source), "tests/faults/several.toml").splitlines())
     (line,) = re.findall(r"^# python -m harness (run .*)$", text, re.MULTILINE)
     if name == "lstm_gates":
@@ -245,24 +251,27 @@ def test_an_arm_that_agrees(harness: Callable[..., Any], tmp_path: Path) -> None
     done = harness("reduce", tmp_path / "branches.toml", "--arm", "numpy")
     assert (done.returncode, done.stdout) == (0, "")
     assert "numpy agrees with the reference: there is nothing to reduce" in done.stderr
-    ran = harness("run", tmp_path / "branches.toml", "--arm", "numpy", "--no-timings", "-q", "--results", tmp_path)
-    assert ran.returncode == 0
-    assert harness("reduce", "latest", "--results", tmp_path).returncode == 0
-    other = harness("reduce", "latest", "--arm", "torch", "--results", tmp_path)
-    assert other.returncode == 2
-    assert 'has no arm "torch"' in other.stderr
+    ran = run(tmp_path / "branches.toml", arms=["numpy"], timings=False, results=tmp_path)
+    found, step, folder = saved("latest", tmp_path, None)
+    assert (step, folder) == (None, ran.folder)
+    assert found.experiment == plan(tmp_path / "branches.toml", arms=["numpy"]).experiment
+    with pytest.raises(UsageError, match='has no arm "torch"'):
+        saved("latest", tmp_path, "torch")
 
 
 def test_what_cannot_be_reduced(harness: Callable[..., Any], tmp_path: Path) -> None:
-    """No arm, no such run, no such folder, an arm that is not there: each with its exit code."""
-    (tmp_path / "branches.toml").write_text(BRANCHES, encoding="utf-8")
+    """No arm, a saved run that is to be changed, no such run; an arm that is not there has its own exit code."""
     start = tmp_path / "branches.toml"
-    for words, code, said in (
-        ((start,), 2, "name one arm"),
-        (("nothing", "--results", tmp_path), 2, 'there is no run "nothing"'),
-        ((start, "--arm", "numpy", "-o", tmp_path / "nowhere" / "x.toml"), 2, "there is no folder"),
-        ((start, "--arm", "mxnet"), 3, "mxnet"),
-    ):
-        done = harness("reduce", *words)
-        assert done.returncode == code, done.stderr
-        assert said in done.stderr
+    start.write_text(BRANCHES, encoding="utf-8")
+    with pytest.raises(UsageError, match="name one arm"):
+        begin(str(start), None, [], tmp_path)
+    with pytest.raises(UsageError, match="as it was run"):
+        begin("latest", None, ["train.epochs=1"], tmp_path)
+    with pytest.raises(UsageError, match='there is no run "nothing"'):
+        begin("nothing", None, [], tmp_path)
+    done = harness("reduce", start, "--arm", "mxnet")
+    assert done.returncode == 3
+    assert "mxnet" in done.stderr
+    nowhere = harness("reduce", start, "--arm", "numpy", "-o", tmp_path / "nowhere" / "x.toml")
+    assert nowhere.returncode == 2
+    assert "there is no folder" in nowhere.stderr

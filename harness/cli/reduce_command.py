@@ -60,7 +60,8 @@ def command(
       python -m harness reduce experiments/tiny-transformer.toml --arm keras --set train.batch_size=4
 
     \b
-    Exit codes: 0 the arm agrees, there is nothing to reduce; 1 it differs; 2 nothing was run; 3 the arm failed; 130 interrupted.
+    Exit codes: 0 the arm agrees, there is nothing to reduce; 1 it differs; 2 nothing was run; 3 the arm failed, or where it differs
+    cannot be located; 130 interrupted.
     """
     from ..reduction import reduce
 
@@ -77,6 +78,8 @@ def command(
         notice(f"{name} agrees with the reference: there is nothing to reduce")
         sys.exit(0)
     write(reduced, name, source, files, output)
+    if not quiet:
+        notice(f"{reduced.tried} experiments tried")
     sys.exit(1 if reduced.whole else 130)
 
 

@@ -139,9 +139,9 @@ def plainer_layers(search: Search) -> None:
 
 def fewer_options(search: Search) -> None:
     """Everything left out that may be: keys fall back on their defaults. The last first, so that the places of the others stay."""
-    lists = sequences(search.tree)
+    layers = sequences(search.tree)
     for path in reversed(list(paths(search.tree))):
-        needed = path[0] in FIXED or len(path) == 1 or path[-1] in NEEDED or path[:-1] in lists
+        needed = path[0] in FIXED or len(path) == 1 or path[-1] in NEEDED or path[:-1] in layers
         if not needed and there(search.tree, path):
             search.attempt(f"without {dotted(path)}", without(search.tree, path))
 
