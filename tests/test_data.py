@@ -120,6 +120,8 @@ def test_committed_draws() -> None:
     for spec, point in points.items():
         assert numpy.allclose(prepare(spec, "integer", 7, NOWHERE).train_inputs[1], point, rtol=1e-6), spec.type
     assert numpy.allclose(prepare(kinds.Line(rows=3), "value", 7, NOWHERE).train_targets[1], 0.595531523, rtol=1e-6)
+    ready = prepare(kinds.Random(rows=3), "value", 7, NOWHERE)
+    assert numpy.allclose([ready.train_inputs[1], ready.train_targets[1]], [[1.37770184], [-1.20698977]], rtol=1e-6)
 
 
 def philox(key: list[int], counter: list[int]) -> list[int]:
@@ -519,6 +521,24 @@ def test_whole_numbers_and_the_inputs_as_targets(tmp_path: Path) -> None:
     assert numpy.array_equal(own.train_inputs, own.train_targets)
     numpy.savez(tmp_path / "steps.npz", x=numpy.zeros((4, 3)), y=numpy.array([[0, 1, 0], [1, 1, 0], [0, 0, 0], [1, 0, 1]]))
     assert data_facts(kinds.NPZ(path="steps.npz"), tmp_path).steps == (3,)
+
+
+def test_random_rows() -> None:
+    """Of any shape: values or classes for each step, whole numbers below a limit, sample weights; standard normal, or all equally likely.
+    A class that no row has still counts."""
+    values = prepare(kinds.Random(rows=4000, shape=(3, 2)), "value", 5, NOWHERE)
+    for numbers in (values.train_inputs, values.train_targets):
+        assert stats.kstest(numbers.ravel(), stats.norm.cdf).pvalue > 1e-4
+    classes = prepare(kinds.Random(rows=4000, classes=3, weighted=True), "integer", 5, NOWHERE)
+    assert stats.chisquare(numpy.bincount(classes.train_targets)).pvalue > 1e-4
+    assert stats.kstest(classes.train_weights, stats.uniform(0, 2).cdf).pvalue > 1e-4
+    facts = known_facts(kinds.Random(rows=4, shape=(5,), integer_inputs=True, below=7, target_shape=(5, 2)))
+    assert facts == Facts(4, 5, None, 2, (5,), 7, False, (5,))
+    words = kinds.Random(rows=4000, integer_inputs=True, below=7, classes=9, target_shape=(6,))
+    ready = prepare(words, "integer", 5, NOWHERE)
+    assert ready.train_targets.shape == (4000, 6)
+    assert sorted(set(ready.train_inputs.ravel().tolist())) == list(range(7))
+    assert prepare(kinds.Random(rows=1, classes=5), "one_hot", 5, NOWHERE).train_targets.shape == (1, 5)
 
 
 def test_generated_rows_depend_on_the_seed() -> None:

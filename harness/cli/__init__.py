@@ -19,6 +19,7 @@ from ..errors import HarnessError
 COMMANDS = {
     "run": "Run an experiment through all its frameworks.",
     "compare": "Show saved runs, one or several side by side.",
+    "reduce": "Cut a difference down to the smallest experiment that shows it.",
     "reproduce": "Run the committed tables again: do they still hold?",
     "check": "Check experiments without running them.",
     "explain": "Explain a layer, loss, ... side by side in all frameworks.",

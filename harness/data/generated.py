@@ -16,7 +16,7 @@ class Rows(NamedTuple):
 
     Attributes:
         inputs: float64 `(rows, features)`.
-        targets: int64 `(rows,)` or `(rows, steps)` for classes, float64 `(rows, outputs)` for values.
+        targets: int64 `(rows, *steps)` for classes, float64 `(rows, *steps, outputs)` for values.
         weights: sample weights, float64 `(rows,)`; None where there are none.
     """
 
@@ -77,6 +77,20 @@ def sine(spec: kinds.Sine, seed: int) -> Rows:
     return Rows(wave + spec.noise * normal(seed, "data/sine/noise", wave.shape), behind)
 
 
+def random(spec: kinds.Random, seed: int) -> Rows:
+    """Normal numbers, or whole numbers that are all equally likely."""
+    facts = spec.known
+    if facts.integers is None:
+        inputs = normal(seed, "data/random/inputs", (spec.rows, facts.features))
+    else:
+        inputs = numpy.floor(facts.integers * uniform(seed, "data/random/inputs", (spec.rows, facts.features)))
+    weights = 2 * uniform(seed, "data/random/weights", (spec.rows,)) if spec.weighted else None
+    if facts.classes is None:
+        return Rows(inputs, normal(seed, "data/random/targets", (spec.rows, *facts.steps, facts.outputs)), weights)
+    classes = facts.classes * uniform(seed, "data/random/targets", (spec.rows, *facts.steps))
+    return Rows(inputs, classes.astype(numpy.int64), weights)
+
+
 def bundled(spec: Data) -> Rows:
     """One of the data sets that scikit-learn carries."""
     from sklearn import datasets  # takes 0.5 s, so only where it is needed
@@ -92,5 +106,5 @@ def generate(spec: Data, seed: int) -> Rows:
     """The rows of any data set that is no file."""
     if isinstance(spec, kinds.Gate):
         return gate(spec)
-    makers: dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line, "sine": sine}
+    makers: dict[str, Any] = {"moons": moons, "spirals": spirals, "blobs": blobs, "line": line, "sine": sine, "random": random}
     return makers[spec.type](spec, seed) if spec.type in makers else bundled(spec)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from ..spec import Data, Facts, ProgramSpec, SpecProblem
+from ..spec import Data, Facts, ProgramSpec, SpecProblem, known_facts
 from ..spec.datasets import File
 from . import files
 from .draw import permutation
@@ -45,7 +45,7 @@ def prepare(spec: Data, program: ProgramSpec, seed: int, folder: Path) -> Prepar
         SpecProblem: a file cannot be read, or its values are too large.
     """
     rows = files.load(spec, folder) if isinstance(spec, File) else generate(spec, seed)
-    facts = files.facts(rows, spec)
+    facts = known_facts(spec) or files.facts(rows, spec)  # rows may miss the last class
     test, train = split(spec, facts.rows, seed)
     inputs = standardised(rows.inputs / spec.scale, train) if spec.standardize else rows.inputs / spec.scale
     values = standardised(rows.targets, train) if spec.standardize_targets and facts.classes is None else rows.targets

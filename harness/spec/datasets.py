@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Optional, Tuple, Union
 
@@ -156,6 +157,32 @@ class Sine(Generated):
 
 
 @dataclass(frozen=True)
+class Random(Data):
+    """Standard normal inputs and targets, or whole numbers and classes, all equally likely; of any shape, to try a model, not to learn."""
+
+    rows: int = field(default=8, metadata=about("number of rows", gt=0, also={"n_samples": "scikit-learn"}))
+    classes: Optional[int] = field(default=None, metadata=about("number of classes; targets are values when not given", gt=1))
+    target_shape: Optional[Tuple[int, ...]] = field(
+        default=None,
+        metadata=about(
+            "shape of one target, its classes not counted; one value, or one class, when not given", gt=0, min_length=1
+        ),
+    )
+    below: int = field(default=2, metadata=about("where inputs are whole numbers: one more than the largest", gt=0))
+    weighted: bool = field(default=False, metadata=about("rows bring sample weights, evenly from 0 to 2"))
+    type = "random"
+    also = {"synthetic": "other tools", "dummy": "other tools"}
+
+    @property
+    def known(self) -> Facts:
+        """What is known of it."""
+        shape = self.shape or (1,)
+        integers = self.below if self.integer_inputs else None
+        *steps, outputs = self.target_shape or (1,) if self.classes is None else (*(self.target_shape or ()), 1)
+        return Facts(self.rows, math.prod(shape), self.classes, outputs, tuple(steps), integers, self.weighted, shape)
+
+
+@dataclass(frozen=True)
 class Iris(Data):
     """Iris flowers: 150 rows, 4 measures, 3 species (Fisher 1936)."""
 
@@ -275,6 +302,8 @@ def known_facts(data: Data) -> Optional[Facts]:
         return Facts(data.rows, 2, data.classes)
     if isinstance(data, Moons):
         return Facts(data.rows, 2, 2)
+    if isinstance(data, Random):
+        return data.known
     known = data.facts
     return known if known is None or data.integer_inputs else known._replace(integers=None)
 

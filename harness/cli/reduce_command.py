@@ -1,0 +1,143 @@
+"""`harness reduce`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from . import console, options
+from .console import notice, result
+
+if TYPE_CHECKING:
+    from ..execution.plan import Plan
+    from ..reduction import Reduced
+
+
+@click.command("reduce")
+@click.argument("start", metavar="EXPERIMENT|RUN")
+@click.option("-a", "--arm", metavar="ARM", help="Whose difference; of a RUN the first that differs when not given.")
+@options.backends
+@options.changes
+@options.results
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the smallest is written; stdout when not given.",
+)
+@options.quiet
+def command(
+    start: str,
+    arm: str | None,
+    files: tuple[str, ...],
+    sets: tuple[str, ...],
+    dtype: str | None,
+    device: str | None,
+    seed: int | None,
+    threads: int | None,
+    results: Path,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Cut an experiment on which an arm differs down to the smallest that still shows it: what one attaches to a report.
+
+    EXPERIMENT is a TOML file, RUN a saved run, as `compare` takes it. Layers, options, steps, rows and sizes go as long as the arm still
+    differs from the reference at a layer of the same type (or the loss, or the optimizer), by the same cause; data become random numbers,
+    the loss and the optimizer the plainest. Rounding is never taken for it, and the end is confirmed in fresh processes. An interrupt
+    keeps the smallest so far.
+
+    \b
+    Examples:
+      python -m harness reduce experiments/digits-cnn.toml --arm my_backend --backend ./my_backend.py -o small.toml
+      python -m harness run small.toml --arm my_backend --backend ./my_backend.py
+      python -m harness reduce latest --arm torch:compile
+      python -m harness reduce experiments/tiny-transformer.toml --arm keras --set train.batch_size=4
+
+    \b
+    Exit codes: 0 the arm agrees, there is nothing to reduce; 1 it differs; 2 nothing was run; 3 the arm failed, or where it differs
+    cannot be located; 130 interrupted.
+    """
+    from ..reduction import reduce
+
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"there is no folder {output.parent}", "make it first, or choose another FILE")
+    options.add_backends(files)
+    found, step, source = started(
+        start, arm, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads), results
+    )
+    name = found.arms[0].name
+    with console.Work("", quiet) as work:
+        reduced = reduce(found, work, step) if step != AGREES else None
+    if reduced is None:
+        notice(f"{name} agrees with the reference: there is nothing to reduce")
+        sys.exit(0)
+    write(reduced, name, source, files, output)
+    if not quiet:
+        notice(f"{reduced.tried} experiments tried")
+    sys.exit(1 if reduced.whole else 130)
+
+
+#: the step of a saved run in which an arm agrees
+AGREES = -1
+
+
+def started(start: str, arm: str | None, changes: list[str], results: Path) -> tuple[Plan, int | None, str]:
+    """The experiment, the step at which it is known to differ, and what it is called.
+
+    Raises:
+        UsageError: no arm is named, or a saved run is to be changed.
+    """
+    if Path(start).is_file() or start.endswith(".toml"):
+        from ..execution.plan import plan
+
+        if arm is None:
+            raise UsageError("whose difference?", "name one arm: --arm torch")
+        return plan(Path(start), changes, [arm]), None, start
+    if changes:
+        raise UsageError("a saved run is reduced as it was run", "name its experiment to change it")
+    from ..reduction.saved import saved
+
+    found, step, folder = saved(start, results, arm)
+    return found, AGREES if step is None else step, folder.name
+
+
+def write(reduced: Reduced, arm: str, source: str, files: tuple[str, ...], output: Path | None) -> None:
+    """The experiment with what it shows on top, in a file or on stdout."""
+    from ..records.store import write_text
+    from ..reduction.tree import moved, toml
+
+    shown = str(output or "FILE")
+    words = ["python", "-m", "harness", "run", shown, *(word for file in files for word in ("--backend", file)), "--arm", arm]
+    lines = [
+        *told(reduced, arm), "",
+        f"Reduced from {source}: {reduced.before}.",
+        f"Left of it: {reduced.after}.",
+        *([] if reduced.whole else ["The search was interrupted: it may get smaller."]),
+        "", shlex.join(words),
+    ]  # fmt: skip
+    here = Path() if output is None else output.parent
+    text = "".join(f"# {line}".rstrip() + "\n" for line in lines) + "\n" + toml(moved(reduced.tree, here))
+    if output is None:
+        result(text.rstrip())
+    else:
+        write_text(output, text)
+        notice(f"saved {output}")
+
+
+def told(reduced: Reduced, arm: str) -> list[str]:
+    """What differs, in the words of a run."""
+    from .show import why, worst
+
+    entry = reduced.entry
+    first = entry["tensors"][0]
+    excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
+    return [
+        f"{arm}, step {reduced.tree['train']['steps'] - 1}, {' or '.join(entry['makers'])}: {why(entry['cause'])}",
+        f"  {first['tensor']} is {first['error']:.2g} off, {excess}{worst(first['worst'])}",
+    ]
