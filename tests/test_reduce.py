@@ -250,7 +250,7 @@ def test_an_arm_that_agrees(harness: Callable[..., Any], tmp_path: Path) -> None
     (tmp_path / "branches.toml").write_text(BRANCHES, encoding="utf-8")
     done = harness("reduce", tmp_path / "branches.toml", "--arm", "numpy")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "numpy agrees with the reference: there is nothing to reduce" in done.stderr
+    assert "numpy agrees with the reference at every forced step: there is nothing to reduce" in done.stderr
     ran = run(tmp_path / "branches.toml", arms=["numpy"], timings=False, results=tmp_path)
     found, step, folder = saved("latest", tmp_path, None)
     assert (step, folder) == (None, ran.folder)

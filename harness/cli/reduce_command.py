@@ -50,7 +50,7 @@ def command(
     EXPERIMENT is a TOML file, RUN a saved run, as `compare` takes it. Layers, options, steps, rows and sizes go as long as the arm still
     differs from the reference at a layer of the same type (or the loss, or the optimizer), by the same cause; data become random numbers,
     the loss and the optimizer the plainest. Rounding is never taken for it, and the end is confirmed in fresh processes. An interrupt
-    keeps the smallest so far.
+    keeps the smallest so far. What only a directed probe shows is no experiment that could be written down.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def command(
     with console.Work("", quiet) as work:
         reduced = reduce(found, work, step) if step != AGREES else None
     if reduced is None:
-        notice(f"{name} agrees with the reference: there is nothing to reduce")
+        notice(f"{name} agrees with the reference at every forced step: there is nothing to reduce")
         sys.exit(0)
     write(reduced, name, source, files, output)
     if not quiet:

@@ -20,6 +20,11 @@ def wrong_steps(rows: Sequence[Mapping[str, Any]]) -> list[Step]:
     return [found[0], *found[-1:]] if len(found) > 1 else found
 
 
+def first_wrong_step(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """The first step of the training at which a tensor is no rounding; None where there is none."""
+    return next((step for step in differing(rows) if not isinstance(step, str)), None)
+
+
 def differing(rows: Sequence[Mapping[str, Any]]) -> list[Step]:
     """All steps at which a tensor is no rounding, in order; without the probe of an infinity, which decides nothing."""
     found = dict.fromkeys(row["step"] for row in rows if row["verdict"] not in RIGHT)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import ArmFailed, HarnessError
 from ..execution.interrupts import one_interrupt
 from ..execution.plan import Plan, plan
-from ..numeric.diagnosis import wrong_steps
+from ..numeric.diagnosis import first_wrong_step
 from ..pool import Crew
 from ..pool.warm import WarmCrew
 from .cuts import smallest
@@ -121,9 +121,9 @@ def first_wrong(bench: Bench, found: Plan) -> tuple[int | None, list[Located]]:
     first = plan(started(found, found.trajectory.steps[0]), arms=[bench.arm.name])
     for tried in (first, found):
         outcome = bench.judged(tried)
-        steps = wrong_steps(outcome.agreement)
-        if steps:
-            return steps[0], outcome.facts.get("located", []) if tried is first else []
+        step = first_wrong_step(outcome.agreement)
+        if step is not None:
+            return step, outcome.facts.get("located", []) if tried is first else []
     return None, []
 
 

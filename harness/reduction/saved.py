@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ArmFailed, UsageError
 from ..execution.plan import Plan, plan
-from ..numeric.diagnosis import wrong_steps
+from ..numeric.diagnosis import first_wrong_step
 from ..records.record import Record
 from ..records.runs import find, read_run
 from ..spec import decode
@@ -39,8 +39,7 @@ def saved(name: str, results: Path, arm: str | None) -> tuple[Plan, int | None, 
         experiment = decode(json.loads((folder / "experiment.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as problem:
         raise UsageError(f"cannot read {folder / 'experiment.json'}: {problem}") from None
-    steps = wrong_steps(record.agreement)
-    return plan(tree_of(experiment), arms=[record.arm]), steps[0] if steps else None, folder
+    return plan(tree_of(experiment), arms=[record.arm]), first_wrong_step(record.agreement), folder
 
 
 def chosen(records: Sequence[Record], folder: Path, arm: str | None) -> Record:

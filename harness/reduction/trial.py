@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from ..errors import ArmFailed
 from ..execution.layout import lay_out
 from ..execution.plan import Plan
 from ..interface import LOSS, OPTIMIZER
-from ..numeric.lane import REFERENCE, Build, Lane, Outcome
+from ..numeric.build import REFERENCE, Build
+from ..numeric.lane import Lane, Outcome
 from ..pool import Crew
 from ..registry import Arm, backend
 from ..spec import Activation, ProgramSpec, relevant_forms
@@ -97,7 +98,7 @@ class Trial:
             worker.ask("forced", steps=[step], states=str(folder), folder=str(folder))
         with self.lane.crew.worker(REFERENCE, "reference") as worker:
             found: list[Located] = worker.ask(
-                "locate", step=step, states=str(folder), tensors=str(folder), dtype=dtype, replicas=self.lane.replica_modes()
+                "locate", step=step, states=str(folder), tensors=str(folder), dtype=dtype, replicas=self.lane.replica_modes([step])
             )
         return found
 
@@ -142,10 +143,10 @@ class Bench:
             yield Trial(plan, self.arm, lane, forms)
 
     def lane(self, plan: Plan, folder: Path) -> Lane:
-        """The numeric lane of an experiment, without metrics."""
+        """The numeric lane of an experiment, without metrics, and without probes: no experiment states one."""
         free = {"steps": plan.steps, "evaluate": [], "names": [], "threshold": plan.threshold}
-        dtype = plan.experiment.compare.dtype
-        return Lane(self.crew, plan.spec, plan.trajectory, dtype, folder, free, lay_out(plan, folder), lambda *_: None)
+        dtype, steps = plan.experiment.compare.dtype, replace(plan.trajectory, probes=False)
+        return Lane(self.crew, plan.spec, steps, dtype, folder, free, lay_out(plan, folder), lambda *_: None)
 
     def judged(self, plan: Plan) -> Outcome:
         """The whole verdict, as a run gives it.
