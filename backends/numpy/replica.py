@@ -79,8 +79,12 @@ class Replica(numpy.ndarray):
         array = numpy.asarray(result)
         if array.dtype.kind != "f":
             return result
-        noise = (self.random.random(array.shape) - 0.5) * numpy.finfo(array.dtype).eps
-        return array + numpy.where(numpy.isfinite(array), array * noise, 0).astype(array.dtype)
+        moved = self.random.random(array.shape, dtype=array.dtype)
+        moved -= 0.5
+        moved *= numpy.finfo(array.dtype).eps
+        moved *= array
+        moved += array
+        return moved if numpy.isfinite(moved).all() else numpy.where(numpy.isfinite(array), moved, array)
 
     def contraction(self, a: Any, b: Any) -> Any:
         """a @ b, its terms in a random order and in up to three parts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArmFailed
-from ..interface import Floor, errors, floors, load_arrays
+from ..interface import Floor, floors, load_arrays
 from ..pool import Crew, Worker
 from ..records.store import file_name
 from ..registry import Arm, backend
@@ -136,19 +135,16 @@ class Lane:
 
     def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step]) -> dict[Step, dict[str, Floor]]:
         """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums."""
-        spec = self.spec.with_forms(found.forms)
-        sizes: dict[Step, list[dict[str, float]]] = {step: [] for step in steps}
-        folder = Path(tempfile.mkdtemp(prefix="replica-", dir=found.folder))  # several arms may measure at the same time
-        parts = [step for step in steps if step != EXACT], [step for step in steps if step == EXACT]
-        for mode, some in [(mode, part) for part in parts for mode in self.replica_modes(part)]:
-            self.build(worker, Build(spec, dtype, "cpu", mode))
-            worker.ask("forced", steps=some, states=str(found.folder), folder=str(folder))
-            for step in some:
-                path = folder / f"forced-{step}.npz"
-                sizes[step].append(errors(load_arrays(path), load_arrays(found.folder / path.name)))
-                path.unlink()
-        count = self.trajectory.replicas
-        return {step: floors(replicas[:count], replicas[count:], dtype) for step, replicas in sizes.items()}
+        measured = {}
+        for part in alike(steps):
+            modes = self.replica_modes(part)
+            sizes = worker.ask(
+                "replicas", spec=encode(self.spec.with_forms(found.forms)), dtype=dtype, modes=modes, steps=part, states=str(found.folder),
+                data=str(self.folder / "data.npz"),
+            )  # fmt: skip
+            count = sum("sequential" not in mode for mode in modes)
+            measured.update({step: floors(each[:count], each[count:], dtype) for step, each in zip(part, sizes, strict=True)})
+        return {step: measured[step] for step in steps}
 
     def run(self, arm: Arm) -> Outcome:
         """One arm: free pass, forced pass, comparison.
@@ -180,11 +176,11 @@ class Lane:
         return outcome
 
     def replica_modes(self, steps: Sequence[Step]) -> list[str]:
-        """The replicas that measure what rounding does at some steps, those with sequential sums behind; none where there are no steps.
-        Where programs stand on kinks on purpose, they leave exact results alone."""
-        careful = "careful-" if EXACT in steps else ""
-        modes = [f"{careful}replica-{number}" for number in range(self.trajectory.replicas)]
-        return [*modes, *(f"{careful}sequential-{number}" for number in range(SEQUENTIAL))] if steps else []
+        """The replicas that measure what rounding does at steps that are alike, those with sequential sums behind: half as many for probes,
+        which leave exact results alone where they stand on kinks on purpose."""
+        careful, share = "careful-" if EXACT in steps else "", 2 if isinstance(steps[0], str) else 1
+        modes = [f"{careful}replica-{number}" for number in range(self.trajectory.replicas // share)]
+        return [*modes, *(f"{careful}sequential-{number}" for number in range(SEQUENTIAL // share))]
 
     def rows(self, reference: Reference, folder: Path) -> list[dict[str, Any]]:
         """The comparison of all forced steps."""
@@ -245,6 +241,14 @@ class Lane:
         for name in ("batches", "masks"):
             if whole and seen[name] != right[name]:
                 raise ArmFailed("failed", f"its {name} are not the reference's (fingerprint {seen[name]}, not {right[name]})")
+
+
+def alike(steps: Sequence[Step]) -> list[list[Step]]:
+    """Steps that the same replicas measure: those of the training, the probes, the probe of exact sums."""
+    kinds: dict[tuple[bool, bool], list[Step]] = {}
+    for step in steps:
+        kinds.setdefault((isinstance(step, str), step == EXACT), []).append(step)
+    return list(kinds.values())
 
 
 def forms_key(forms: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .lane import Lane, Reference
 
 #: replicas that train freely
-MODES = ("replica-0", "replica-1", "replica-2", "sequential-0")
+MODES = ("replica-0", "replica-1", "replica-2")
 #: numbers of states and outputs that one of them may compute, all steps together
 BUDGET = 20_000_000
 #: steps in which the first unit that flips is looked for

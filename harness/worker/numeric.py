@@ -19,6 +19,7 @@ from ..interface import (
     check_outputs,
     check_probe,
     check_trace,
+    errors,
     fingerprint,
     flat_state,
     float32_state,
@@ -136,6 +137,39 @@ def forced_pass(
         state, batch = start_of(task, states, step)
         save_arrays(folder / f"forced-{step}.npz", forced_step(program, spec, batch, state))
         progress(forced=step)
+
+
+def replica_errors(
+    adapter: Any,
+    spec: ProgramSpec,
+    task: Task,
+    *,
+    dtype: str,
+    modes: Sequence[str],
+    steps: Sequence[Step],
+    states: Path,
+    progress: Callable[..., None],
+) -> List[List[Dict[str, float]]]:
+    """How far replicas of the reference are from it: by step and mode, the error of each tensor.
+
+    Args:
+        adapter: the reference's module.
+        spec: what replicas are built from.
+        task: its data.
+        dtype: that they compute in.
+        modes: which.
+        steps: forced steps.
+        states: folder with the reference's states and its `forced-<step>.npz`.
+        progress: told (step) now and then.
+    """
+    found = []
+    for step in steps:
+        state, batch = start_of(task, states, step)
+        right = load_arrays(states / f"forced-{step}.npz")
+        programs = (adapter.Program(spec, dtype, "cpu", mode) for mode in modes)
+        found.append([errors(forced_step(program, spec, batch, state), right) for program in programs])
+        progress(replicas=step)
+    return found
 
 
 def patterns(program: Program, task: Task, steps: int) -> Arrays:

@@ -14,7 +14,7 @@ from ..interface import ContractBroken, check_state, load_arrays, missing, neste
 from ..registry import load
 from .channel import Channel
 from .machine import peak_memory
-from .numeric import Step, forced_pass, free_pass, patterns, start_of
+from .numeric import Step, forced_pass, free_pass, patterns, replica_errors, start_of
 from .task import Task
 from .timing import block, start
 
@@ -107,6 +107,22 @@ class Session:
         )
         return {}
 
+    def replicas(
+        self, spec: Mapping[str, Any], dtype: str, modes: Sequence[str], steps: Sequence[Step], states: str, data: str
+    ) -> List[List[Dict[str, float]]]:
+        """How far replicas are from the reference; asked of the reference. See harness.worker.numeric."""
+        program_spec = specs.decode(spec)
+        return replica_errors(
+            self.adapter,
+            program_spec,
+            Task(Path(data), program_spec),
+            dtype=dtype,
+            modes=modes,
+            steps=steps,
+            states=Path(states),
+            progress=self.channel.progress,
+        )
+
     def patterns(self, steps: int, path: str) -> Dict[str, Any]:
         """Where numbers are zero in a free training; see harness.worker.numeric."""
         self.program.load(self.state)
@@ -184,8 +200,8 @@ class Session:
 
 
 COMMANDS = (
-    "open", "preflight", "build", "free", "probes", "forced", "patterns", "locate", "faults", "start", "block", "memory", "cases",
-    "conformance", "supports", "signatures",
+    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "block", "memory",
+    "cases", "conformance", "supports", "signatures",
 )  # fmt: skip
 
 
