@@ -48,7 +48,9 @@ def found(run: Run) -> list[Row]:
         for entry in entries:
             worst, cause = entry["tensors"][0], entry["cause"]
             kind, _, tensor = worst["tensor"].partition("/")
-            words = {row["verdict"] for row in record.agreement if (row["kind"], row["tensor"]) == (kind, tensor)}
+            step = entry["step"]
+            at = record.agreement if isinstance(step, int) else [{**row, "step": row["probe"]} for row in record.probes]
+            words = {row["verdict"] for row in at if (row["step"], row["kind"], row["tensor"]) == (step, kind, tensor)}
             rows.append({
                 "arm": record.arm, "says": " ".join(words), "where": worst["tensor"], "off by": f"{worst['error']:.1e}",
                 "cause": cause["text"] if cause else "none found",

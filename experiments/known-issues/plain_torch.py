@@ -6,8 +6,10 @@
     softplus              is z itself above 20, in float64 too
                           (https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html)
     hard_sigmoid          has 1 / 6 in float32 in its gradient, in float64 too
+    group_normalization   of images whose channels lie last takes the variance as the mean of squares less the square of the mean; the other
+                          layout was mended (https://github.com/pytorch/pytorch/issues/54293)
     nadam                 keeps the product of its momenta in float32, of parameters in float64 too
-    float64               the last three at once
+    float64               softplus, hard_sigmoid and nadam at once
 
 The moving variance, which is unbiased (https://github.com/pytorch/pytorch/issues/1410), is not declared in FORMS.
 """
@@ -28,7 +30,7 @@ from harness.spec import Node, ProgramSpec
 
 REQUIRES = {"torch": "torch"}
 MODES: dict[str, dict[str, dict[str, str]]] = {
-    "": {}, "strided_convolution": {}, "softplus": {}, "hard_sigmoid": {}, "nadam": {}, "float64": {},
+    "": {}, "strided_convolution": {}, "softplus": {}, "hard_sigmoid": {}, "group_normalization": {}, "nadam": {}, "float64": {},
 }  # fmt: skip
 FORMS: dict[str, str] = {}
 versions = right.versions
@@ -49,6 +51,13 @@ def conv2d(node: Node, net: Any) -> Callable[[Any], Any]:
     return lambda x: channels_last(functional.conv2d(channels_first(x), weight, bias, layer.stride, padding))
 
 
+def group_normalization(node: Node, net: Any) -> Callable[[Any], Any]:
+    """torch.nn.GroupNorm of images as they lie."""
+    layer: Any = node.layer
+    gamma, beta = net.get(node, "gamma"), net.get(node, "beta")
+    return lambda x: channels_last(functional.group_norm(channels_first(x), layer.groups, gamma, beta, layer.epsilon))
+
+
 def in_float32(counters: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
     """What NAdam counts, in the number format in which torch starts it."""
     return lambda device: {name: value.to(torch.float32) for name, value in counters(device).items()}
@@ -65,6 +74,8 @@ class Program(right.Program):
             ACTIVATIONS["softplus"] = lambda spec: functional.softplus
         if "hard_sigmoid" in parts:
             ACTIVATIONS["hard_sigmoid"] = lambda spec: functional.hardsigmoid
+        if "group_normalization" in parts:
+            LAYERS["group_normalization"] = group_normalization
         super().__init__(spec, dtype, device, "")
         if "nadam" in parts:
             self.update.__dict__["counters"] = in_float32(self.update.counters)

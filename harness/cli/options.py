@@ -18,6 +18,9 @@ results = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 timings = click.option("--timings/--no-timings", default=True, show_default=True, help="Whether steps are timed too.")
+probes = click.option(
+    "--probes/--no-probes", default=True, show_default=True, help="Whether steps that training does not bring are tried too."
+)
 native = click.option("--native", is_flag=True, help="Also try each framework's own defaults: what does each of them move?")
 arms = click.option(
     "-a",

@@ -19,6 +19,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 @options.backends
 @options.changes
 @options.timings
+@options.probes
 @options.native
 @options.results
 @options.as_json
@@ -34,6 +35,7 @@ def command(
     seed: int | None,
     threads: int | None,
     timings: bool,
+    probes: bool,
     native: bool,
     results: Path,
     as_json: bool,
@@ -70,6 +72,7 @@ def command(
             changes=options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads),
             results=results,
             timings=timings,
+            probes=probes,
             native=native,
             progress=progress,
         )

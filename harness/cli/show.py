@@ -163,7 +163,7 @@ def probes(run: Run) -> None:
     found = rows(table[table["probe"] != INFINITE])
     arms = [name for name in table.columns if name != "probe"]
     title = f"Directed probes: the largest error of any tensor, by what rounding alone can do; a fault from {LIMIT:g} on"
-    console.table(title, found, {"probe": words, **dict.fromkeys(arms, error)})
+    console.table(title, found, {"probe": words, **dict.fromkeys(arms, error)}, {arm: arm for arm in arms})
     hiding = [record.arm for record in run.arms if record.facts.get("hides_infinity") and record.facts.get("verdict") == "agrees"]
     if hiding:
         result(f"Not judged: where an input is infinite, {', '.join(hiding)} hides it: the loss is a number where the reference's is none.")

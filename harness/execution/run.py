@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ def run(
     changes: Sequence[str] = (),
     results: str | Path = "results",
     timings: bool = True,
+    probes: bool = True,
     native: bool = False,
     progress: Progress = silent,
 ) -> Run:
@@ -62,6 +63,7 @@ def run(
         changes: `"train.epochs=1"` and the like change the experiment for this run.
         results: folder that gets `runs/<id>/`.
         timings: whether the timing lane runs too.
+        probes: whether directed probes are forced beside the steps of the training, and free trainings held against an envelope.
         native: whether each framework's own defaults are tried too: `.native` says what they move.
         progress: called with an arm's name and what it is at; never while a block is timed.
 
@@ -74,14 +76,14 @@ def run(
     """
     for file in backends:
         add_file(Path(file))
-    return execute(plan(experiment, changes, arms), Path(results), timings, progress, native)
+    return execute(plan(experiment, changes, arms), Path(results), progress, timings=timings, probes=probes, native=native)
 
 
-def execute(found: Plan, results: Path, timings: bool, progress: Progress, native: bool = False) -> Run:
-    """Run a plan."""
+def execute(found: Plan, results: Path, progress: Progress, *, timings: bool, probes: bool, native: bool) -> Run:
+    """Run a plan; see `run`."""
     store = Store.create(results, found.experiment.name)
     with one_interrupt() as no_more_interrupts, working_folder(store) as folder:
-        work = Work(found, store, folder, progress)
+        work = Work(found, store, folder, progress, probes)
         with nothing_run(store):
             work.begin()
         try:
@@ -135,6 +137,7 @@ class Work:
     store: Store
     folder: Path
     progress: Progress
+    probes: bool
     records: dict[str, Record] = field(default_factory=dict)
     interrupted: bool = False
     native: dict[str, Any] | None = None
@@ -154,7 +157,7 @@ class Work:
         self.crew = Crew(self.folder, compare.device, compare.threads, compare.time_limit)
         self.progress("", {"phase": "preparing data"})
         self.weights = lay_out(self.plan, self.folder)
-        trajectory = self.plan.trajectory
+        trajectory = replace(self.plan.trajectory, probes=self.probes and self.plan.trajectory.probes)
         if trajectory.note:
             self.notes.append(trajectory.note)
         self.lane = NumericLane(
@@ -173,7 +176,8 @@ class Work:
             jobs: list[Future[None]] = [threads.submit(self.reference, forms)]
             # what starts in no time goes last: it would only wait for the reference
             jobs += [threads.submit(self.arm, arm) for arm in sorted(self.plan.arms, key=lambda arm: arm.backend == "numpy")]
-            jobs.append(threads.submit(self.envelope, forms))
+            if self.probes:
+                jobs.append(threads.submit(self.envelope, forms))
             ended(jobs)
             for job in jobs:
                 job.result()

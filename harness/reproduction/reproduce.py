@@ -108,6 +108,7 @@ def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Seq
             arms=arms or list(reference.manifest["arms"]),
             results=folder,
             timings=timings,
+            probes=False,  # no committed table holds them
             progress=progress,
         )
         judged = judge(reference.tables, cells.committed(found), found, inherited)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from backends.numpy import Program
 from backends.numpy.replica import EXACT, Replica, SequentialReplica, array_class
 from backends.numpy.windows import block_size
 from harness.interface import error
-from harness.spec import SGD, ActivationFunction, Dense, Layer, ProgramSpec, family, is_step, wired
+from harness.spec import SGD, ActivationFunction, Dense, Layer, ProgramSpec, family, is_step, layers, wired
 from harness.spec import activations as functions
 from harness.spec.layers import Activation, Composite
-from harness.spec.losses import SoftmaxCrossEntropy
+from harness.spec.losses import MeanSquaredError, SoftmaxCrossEntropy
 from harness.worker.conformance.data import batch_of, state_of
 
 from .measure import ALL, EPS, SMOOTH, Tried, all_gradients, alone, back, distances, generator, made, staged, tried, values
@@ -217,8 +219,10 @@ def test_exact_operations() -> None:
 def test_modes() -> None:
     """A mode names a class and its seed; none is numpy's own."""
     assert array_class("") is numpy.ndarray
-    for mode, parent in (("replica-3", Replica), ("sequential-3", SequentialReplica)):
+    modes = {"replica-3": Replica, "sequential-3": SequentialReplica}
+    for mode, parent in {**modes, **{f"careful-{mode}": parent for mode, parent in modes.items()}}.items():
         assert issubclass(array_class(mode), parent)
+        assert array_class(mode).careful == mode.startswith("careful")
         one, two, other = (array_class(name).random.random(3) for name in (mode, mode, mode + "1"))
         assert numpy.array_equal(one, two)
         assert not numpy.array_equal(one, other)
@@ -270,6 +274,62 @@ def test_sums_of_integers(mode: str, seed: int, shape: list[int], keepdims: bool
     moved = reduce(values.view(array_class(mode)), axes, keepdims=keepdims)
     assert moved.shape == found.shape
     assert numpy.allclose(moved, found, rtol=2e-7, atol=0)
+
+
+@CHECKED
+@given(
+    st.sampled_from(["careful-replica-0", "careful-sequential-0"]), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32),
+    st.integers(1, 40), st.sampled_from(SHAPES),
+)  # fmt: skip
+def test_careful_replicas_leave_exact_results(mode: str, dtype: str, seed: int, length: int, shapes: Any) -> None:
+    """Of whole numbers: products, sums and contractions are as they are, not off by a last place."""
+    a, b = (array.astype(dtype) for array in factors(seed, length, shapes))
+    one, other = (array.view(array_class(mode)) for array in (a, b))
+    for found, right in ((one @ other, a @ b), (one * one, a * a), (one - 3, a - 3), (one.sum(-1), a.sum(-1)), (one.sum(), a.sum())):
+        assert numpy.array_equal(found, right)
+        assert numpy.asarray(found).dtype == dtype
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_careful_replicas_move_the_rest(dtype: str) -> None:
+    """What is rounded is moved as by any replica, number by number; what is not finite stays."""
+    random, kind = generator(4), array_class("careful-replica-1")
+    a, b = (random.uniform(0.5, 3, 20000).astype(dtype) for _ in range(2))
+    for function in (numpy.multiply, numpy.add, numpy.divide):
+        places = (numpy.asarray(function(a.view(kind), b)) - function(a, b)) / numpy.spacing(function(a, b))
+        assert abs(places).max() <= 1
+        assert 0.1 < (places != 0).mean() < 0.6
+    a[:3] = numpy.inf, -numpy.inf, numpy.nan
+    moved = a.view(kind) * numpy.asarray(0.3, dtype)
+    assert numpy.array_equal(numpy.isfinite(moved), numpy.isfinite(a))
+    assert moved[0] == numpy.inf and moved[1] == -numpy.inf
+
+
+def test_weights_of_attention_are_computed_twice_by_some() -> None:
+    """Sequential replicas take them once more for `backward`, from the logarithms of sums, as fused kernels do: the larger the scores, the
+    larger the rounding, but no more than that."""
+    layer = layers.MultiHeadAttention(num_heads=2)
+    spec = ProgramSpec(wired((layer,), (5, 6)), MeanSquaredError(), SGD(learning_rate=0.5), "value")
+    random = generator(7)
+    state, batch = state_of(spec, random, 0), batch_of(spec, random, 8)
+    name = next(parameter.name for parameter in spec.parameters if parameter.name.endswith("value_kernel"))
+    found = {}
+    for size in (1.0, 8.0):
+        given_batch = dataclasses.replace(batch, inputs=batch.inputs * numpy.float32(size))
+        right = probed(spec, "float64", "", state, given_batch)[name]
+        for mode in ("replica-1", "sequential-1"):
+            found[mode, size] = error(probed(spec, "float32", mode, state, given_batch)[name], right)
+    assert found["sequential-1", 8.0] > 3 * found["sequential-1", 1.0]
+    assert found["sequential-1", 8.0] > 2 * found["replica-1", 8.0]
+    assert max(found.values()) < 1e-4
+
+
+def probed(spec: ProgramSpec, dtype: str, mode: str, state: Any, batch: Any) -> Any:
+    """The gradients of one batch."""
+    program = Program(spec, dtype, "cpu", mode)
+    program.load(state)
+    return program.probe(batch).gradients
 
 
 @pytest.mark.parametrize("shapes", list(itertools.product([(), (1,), (3,)], [(), (1,), (2,)])))
