@@ -25,6 +25,8 @@ COLUMNS = ("issue", "experiment", "arm", "says", "where", "off by", "cause", "up
 #: what needs an environment of its own, and what depends on the CPU
 ELSEWHERE, ON_AVX2 = "jax-0.10.2", "torch-strided-convolution"
 HERE = sorted(set(COMMANDS) - {ELSEWHERE, ON_AVX2})
+#: what a directed probe shows and no step of the training
+PROBED = "torch-group-normalization"
 
 Row = dict[str, str]
 
@@ -59,8 +61,9 @@ def found(run: Run) -> list[Row]:
 
 
 def run_of(harness: Command, experiment: str, folder: Path) -> tuple[Run, dict[str, Any]]:
-    """The command of the README, in a process of its own, and its one document."""
-    done = harness(*COMMANDS[experiment], "--no-timings", "--json", "--quiet", "--results", folder)
+    """The command of the README, in a process of its own, and its one document; without what it needs not, to be short."""
+    short = ["--no-timings"] if experiment == PROBED else ["--no-timings", "--no-probes"]
+    done = harness(*COMMANDS[experiment], *short, "--json", "--quiet", "--results", folder)
     document = json.loads(done.stdout)
     assert done.returncode == document["exit_code"], done.stderr
     return load(document["manifest"]["id"], folder), document

@@ -66,7 +66,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def document(harness: Command, experiment: Path) -> dict[str, Any]:
     """What `run --native --json` says of it."""
     arms = ("--arm", "numpy,torch,keras:torch")
-    found = harness("run", experiment, "--native", "--json", "--no-timings", "--results", experiment.parent, *arms)
+    found = harness("run", experiment, "--native", "--json", "--no-timings", "--no-probes", "--results", experiment.parent, *arms)
     assert found.returncode == 0, found.stderr  # whatever defaults move: the aligned run agrees
     assert "torch: trained with its framework's defaults" in found.stderr
     return dict(json.loads(found.stdout))

@@ -51,7 +51,8 @@ def envelope(lane: Lane, reference: Reference, steps: int) -> list[float]:
             folder = tempfile.mkdtemp(prefix="free-", dir=reference.folder)
             free = {**lane.free, "steps": steps, "evaluate": []}
             losses.append(worker.ask("free", keep=[], folder=folder, progress=lambda facts: None, **free)["losses"])
-    return [max(gap(one[step], reference.outcome.losses[step]) for one in losses) for step in range(min(map(len, losses)))]
+    right = reference.outcome.losses
+    return [max(gap(one[step], right[step]) for one in losses) for step in range(min(map(len, [right, *losses])))]
 
 
 def gap(loss: float, right: float) -> float:
