@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as arrays
 from backends.numpy import Program
 from harness.interface import KINDS, LIMIT, Arrays, Batch, Floor, State, error, errors, floors, norm
 from harness.numeric.agreement import compare, conclusion
-from harness.numeric.trajectory import spread, trajectory
-from harness.numeric.words import RIGHT, bits, told, word
+from harness.numeric.diagnosis import tell
+from harness.numeric.trajectory import INFINITE, spread, trajectory
+from harness.numeric.words import AMPLIFIED, RIGHT, bits, told, word
 from harness.spec import SGD, Adam, Dense, ProgramSpec
 from harness.spec import layers as kinds
 from harness.spec import losses as loss_kinds
@@ -164,6 +165,28 @@ def test_compare_and_conclude() -> None:
     assert found["largest_ratio"] == math.inf
     assert set(KINDS) == {"outputs", "loss", "output_gradients", "gradients", "updates", "slots", "statistics"}
     assert conclusion([])["verdict"] == "agrees"
+
+
+def test_probes_are_judged_too() -> None:
+    """A probe that differs makes an arm differ, but only after the steps of the training is it named; what becomes of an infinity is told
+    and not judged; a step at which every node is right by itself amplifies rounding, and agrees."""
+
+    def row(step: int | str, verdict: str, kind: str = "outputs", ratio: float = 1.0) -> dict[str, Any]:
+        sizes = {"error": 1e-7, "floor": 1e-7, "ceiling": 1e-7, "ratio": ratio}
+        return {"step": step, "kind": kind, "tensor": "dense_1", **sizes, "verdict": verdict}
+
+    rows = [row(0, "rounding"), row("zeros", "rounding", ratio=math.inf), row(INFINITE, "invalid", "loss")]
+    found = conclusion(rows)
+    assert (found["verdict"], found["largest_ratio"], found["hides_infinity"]) == ("agrees", 1.0, True)
+    assert (found["probes"], found["words"]) == (["zeros"], {"rounding": 2})
+    rows += [row("far", "differs"), row(7, "differs", "loss"), row(3, "differs")]
+    assert conclusion(rows)["first"]["step"] == 3
+    assert conclusion(rows[:4])["first"]["step"] == "far"
+    tell(rows, "float32", {3: {"outputs/dense_1": {"error": 1.0, "ceiling": 1e-16}}}, ["far", 7])
+    assert [row["verdict"] for row in rows[3:]] == [AMPLIFIED, AMPLIFIED, "semantic"]
+    assert conclusion(rows[:5])["verdict"] == "agrees"
+    assert conclusion(rows)["verdict"] == "differs"
+
 
 
 # forced steps ---------------------------------------------------------------------------------------------------------------
