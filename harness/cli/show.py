@@ -166,7 +166,7 @@ def probes(run: Run) -> None:
     console.table(title, found, {"probe": words, **dict.fromkeys(arms, error)}, {arm: arm for arm in arms})
     hiding = [record.arm for record in run.arms if record.facts.get("hides_infinity") and record.facts.get("verdict") == "agrees"]
     if hiding:
-        result(f"Not judged: where an input is infinite, {', '.join(hiding)} hides it: the loss is a number where the reference's is none.")
+        result(f"Not judged: after an infinite input the loss of {', '.join(hiding)} is a number, where the reference's is none.")
         result()
 
 
