@@ -177,7 +177,7 @@ def test_probes_are_judged_too() -> None:
 
     rows = [row(0, "rounding"), row("zeros", "rounding", ratio=math.inf), row(INFINITE, "invalid", "loss")]
     found = conclusion(rows)
-    assert (found["verdict"], found["largest_ratio"], found["hides_infinity"]) == ("agrees", 1.0, True)
+    assert (found["verdict"], found["largest_ratio"], found["differs_at_infinity"]) == ("agrees", 1.0, True)
     assert (found["probes"], found["words"]) == (["zeros"], {"rounding": 2})
     rows += [row("far", "differs"), row(7, "differs", "loss"), row(3, "differs")]
     assert conclusion(rows)["first"]["step"] == 3
@@ -213,6 +213,8 @@ def test_trajectory() -> None:
     thinned = trajectory(large, 1000, tuple(range(50)), 4)
     assert 0 < len(thinned.steps) < 50
     assert f"{len(thinned.steps)} of 50 forced steps" in thinned.note
+    assert (thinned.probes, "no directed probes" in thinned.note) == (False, True)
+    assert trajectory(small, 10, None, 4).probes
     assert trajectory(small, 10, None, 4).replicas > thinned.replicas >= 4
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import backends.numpy as reference
 from harness.interface import errors
+from harness.numeric import trajectory
 from harness.numeric.diagnosis import common, joined, wrong_steps
 from harness.numeric.trajectory import EXACT, INFINITE
 from harness.spec import ProgramSpec, relevant_forms
@@ -66,6 +67,13 @@ def modes_of(probed: str | None) -> list[str]:
     """The replicas that a run has for an ordinary step, or for a probe."""
     half = [*REPLICAS[:8], *REPLICAS[16:19]]
     return REPLICAS if probed is None else [f"careful-{mode}" for mode in half] if probed == EXACT else half
+
+
+def test_the_parent_knows_the_probes() -> None:
+    """Their number, which has to fit on the disk, and those that it treats otherwise."""
+    assert len(PROBES) == trajectory.PROBES
+    assert {EXACT, INFINITE} < set(PROBES)
+    assert {fault.probe for fault in faulty.FAULTS.values()} - {None} < set(PROBES)
 
 
 def test_there_are_enough() -> None:

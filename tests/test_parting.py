@@ -169,3 +169,31 @@ def test_an_arm_that_parts_says_where(tmp_path: Path, monkeypatch: pytest.Monkey
     show_run(done, False)
     said = "numpy: computes rightly, and parts by rounding alone: its loss leaves what rounding does to replicas at step 5"
     assert said in capsys.readouterr().out
+
+
+OVERFLOWING = """
+name = "overflowing"
+[data]
+type = "digits"
+[model]
+layers = [{ type = "dense", units = 16, kernel_initializer = { type = "random_normal", stddev = 5.0 } }, { type = "dense", units = 10 }]
+[train]
+loss = "softmax_cross_entropy"
+optimizer = { type = "sgd", learning_rate = 0.001 }
+batch_size = 32
+steps = 2
+"""
+
+
+def test_what_is_not_finite_is_shown_again(harness: Callable[..., Any], tmp_path: Path) -> None:
+    """An infinite loss is located; JSON has no infinities, and the saved run is shown and explained all the same."""
+    (tmp_path / "overflowing.toml").write_text(OVERFLOWING, encoding="utf-8")
+    words = ("--backend", FOLDER / "faulty.py", "--arm", "faulty:loss_overflows", "--no-timings", "--no-probes", "-q")
+    done = harness("run", tmp_path / "overflowing.toml", *words, "--results", tmp_path)
+    assert done.returncode == 3, done.stdout + done.stderr
+    where = "loss/probe is finite in other places; most at []: a number that is not finite, where 747.68202 is right"
+    assert where in done.stdout
+    again, told = (harness(command, "latest", "--results", tmp_path) for command in ("compare", "explain"))
+    assert (again.returncode, told.returncode) == (3, 0), again.stderr + told.stderr
+    assert where in again.stdout
+    assert "[]: a number that is not finite, 747.68202" in told.stdout

@@ -10,7 +10,7 @@ from ..records.record import Record
 from ..tables import Run, place
 from . import console
 from .console import number, result, words
-from .show import departure, parting, why
+from .show import departure, excess, parting, plain, why
 
 error = number(2)
 
@@ -79,5 +79,5 @@ COLUMNS: Mapping[str, console.Format] = {"tensor": words, "error": error, "floor
 
 def tensor(row: Mapping[str, Any]) -> dict[str, Any]:
     """A tensor that a node makes wrongly."""
-    worst = "; ".join(f"{one['index']}: {one['found']:.6g}, {one['right']:.6g}" for one in row["worst"])
-    return {**row, "times": row["error"] / row["ceiling"], "worst": worst}
+    worst = "; ".join(f"{one['index']}: {plain(one['found'])}, {plain(one['right'])}" for one in row["worst"])
+    return {**row, "times": excess(row), "worst": worst}

@@ -132,12 +132,10 @@ def write(reduced: Reduced, arm: str, source: str, files: tuple[str, ...], outpu
 
 def told(reduced: Reduced, arm: str) -> list[str]:
     """What differs, in the words of a run."""
-    from .show import why, worst
+    from .show import distance, why
 
     entry = reduced.entry
-    first = entry["tensors"][0]
-    excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
     return [
         f"{arm}, step {reduced.tree['train']['steps'] - 1}, {' or '.join(entry['makers'])}: {why(entry['cause'])}",
-        f"  {first['tensor']} is {first['error']:.2g} off, {excess}{worst(first['worst'])}",
+        f"  {distance(entry['tensors'][0])}",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -164,9 +165,9 @@ def probes(run: Run) -> None:
     arms = [name for name in table.columns if name != "probe"]
     title = f"Directed probes: the largest error of any tensor, by what rounding alone can do; a fault from {LIMIT:g} on"
     console.table(title, found, {"probe": words, **dict.fromkeys(arms, error)}, {arm: arm for arm in arms})
-    hiding = [record.arm for record in run.arms if record.facts.get("hides_infinity") and record.facts.get("verdict") == "agrees"]
+    hiding = [record.arm for record in run.arms if record.facts.get("differs_at_infinity") and record.facts.get("verdict") == "agrees"]
     if hiding:
-        result(f"Not judged: after an infinite input the loss of {', '.join(hiding)} is a number, where the reference's is none.")
+        result(f"Not judged: an infinite input gives a loss that is finite in {', '.join(hiding)} or in the reference, but not in both.")
         result()
 
 
@@ -212,10 +213,8 @@ def causes(run: Run) -> None:
         if "no_float64" in record.facts:
             result(f"{record.arm}: no float64 to tell whether a formula or its arithmetic is off ({record.facts['no_float64']})")
         for entry in record.facts.get("located") or []:
-            first = entry["tensors"][0]
-            excess = f"{first['error'] / first['ceiling']:.2g} times what rounding can do"
             result(f"{record.arm}, {place(entry['step'])}, {' or '.join(entry['makers'])}: {why(entry['cause'])}")
-            result(f"  {first['tensor']} is {first['error']:.2g} off, {excess}{worst(first['worst'])}")
+            result(f"  {distance(entry['tensors'][0])}")
         if "parted" in record.facts:
             result(f"{record.arm}: computes rightly, and {departure(record.facts['parted'])}")
         alike: dict[str, list[str]] = {}
@@ -234,19 +233,31 @@ def why(cause: Mapping[str, Any] | None) -> str:
     return f"{cause['text']}{others} (explains {100 * cause['explains']:.4g} % of the difference{only})"
 
 
-def worst(numbers: Sequence[Mapping[str, Any]]) -> str:
-    """The number that is furthest off."""
-    if not numbers:
-        return ""
-    first = numbers[0]
-    return f"; most at {first['index']}: {first['found']:.8g}, where {first['right']:.8g} is right"
+def distance(row: Mapping[str, Any]) -> str:
+    """How far a located tensor is off, and the number that is furthest off."""
+    times = excess(row)
+    size = f"{row['error']:.2g} off, {times:.2g} times what rounding can do" if times is not None else "finite in other places"
+    most = next(iter(row["worst"]), None)
+    where = "" if most is None else f"; most at {most['index']}: {plain(most['found'])}, where {plain(most['right'])} is right"
+    return f"{row['tensor']} is {size}{where}"
+
+
+def excess(row: Mapping[str, Any]) -> float | None:
+    """A located tensor's error in ceilings; None where it is not finite, which a saved run writes as nothing."""
+    error = row["error"]
+    return None if error is None or not math.isfinite(error) else float(error / row["ceiling"])
+
+
+def plain(value: float | None) -> str:
+    """One number of a tensor."""
+    return "a number that is not finite" if value is None or not math.isfinite(value) else f"{value:.8g}"
 
 
 def departure(found: Mapping[str, Any]) -> str:
     """Where a free training parts by rounding alone."""
     flip, text = found["flip"], f"parts by rounding alone: its loss leaves what rounding does to replicas at step {found['step']}"
     if flip is None:
-        return text
+        return f"{text} ({found['reason']})" if found.get("reason") else text
     sides = ("off", "on") if flip["off"] else ("on", "off")
     return f"{text}; at step {flip['step']} {flip['node']} at {flip['index']} is {sides[0]}, and {sides[1]} in the reference"
 

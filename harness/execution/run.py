@@ -208,8 +208,9 @@ class Work:
         try:
             reference = self.lane.reference(forms)
             reference.outcome.envelope = envelope(self.lane, reference, steps)
-        except (ArmFailed, OSError):
-            return
+        except (ArmFailed, OSError) as problem:
+            if getattr(problem, "status", "") != "interrupted":  # the run's own note says so
+                self.notes.append(f"how far rounding alone carries a free training is not known: {problem}")
 
     def parting(self, forms: Mapping[str, str]) -> Iterator[tuple[Arm, int]]:
         """The arms that compute rightly and part all the same when they train freely, and the step at which their loss shows it."""
@@ -229,8 +230,8 @@ class Work:
         self.progress(arm.name, {"phase": "looking for where it parts"})
         try:
             record.facts["parted"] = parted(self.lane, arm, self.lane.reference(record.facts["forms"]), step)
-        except (ArmFailed, OSError):
-            record.facts["parted"] = {"step": step, "flip": None}
+        except (ArmFailed, OSError) as problem:
+            record.facts["parted"] = {"step": step, "flip": None, "reason": str(problem)}
         self.keep(record)
 
     def arm(self, arm: Arm) -> None:

@@ -48,7 +48,7 @@ def conclusion(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "seen_from": seen_from(trained),
         "largest_ratio": max((row["ratio"] for row in trained), default=0.0),
         "probes": list(dict.fromkeys(row["step"] for row in judged if isinstance(row["step"], str))),
-        "hides_infinity": any(row["verdict"] not in RIGHT for row in rows if row["step"] == INFINITE),
+        "differs_at_infinity": any(row["verdict"] not in RIGHT for row in rows if row["step"] == INFINITE),
     }
 
 

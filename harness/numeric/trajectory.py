@@ -47,10 +47,12 @@ def trajectory(spec: ProgramSpec, total: int, wanted: Sequence[int] | None, batc
     size = step_bytes(spec, batch_size)
     room = max(1, BUDGET // size)
     kept = chosen if len(chosen) <= room else [chosen[i * len(chosen) // room] for i in range(room)]
-    note = "" if len(kept) == len(chosen) else (
+    probes = size * PROBES <= BUDGET
+    notes = [] if len(kept) == len(chosen) else [
         f"{len(kept)} of {len(chosen)} forced steps: one takes {size >> 20} MiB, all may take {BUDGET >> 20}"
-    )  # fmt: skip
-    return Trajectory(tuple(kept), replicas(spec, batch_size), size * PROBES <= BUDGET, note)
+    ]  # fmt: skip
+    notes += [] if probes else [f"no directed probes: one takes {size >> 20} MiB, all may take {BUDGET >> 20}"]
+    return Trajectory(tuple(kept), replicas(spec, batch_size), probes, "; ".join(notes))
 
 
 def replicas(spec: ProgramSpec, batch_size: int) -> int:

@@ -18,8 +18,8 @@ AMPLIFIED = "amplified rounding"
 #: the closed list
 WORDS = {
     "bitwise": "the same bits",
-    "rounding": "at most 4 floors off: what replicas of the reference do that differ by rounding alone",
-    "weak rounding": "at most 4 ceilings off: another order of summation, a less accurate exponential",
+    "rounding": f"at most {LIMIT:g} floors off: what replicas of the reference do that differ by rounding alone",
+    "weak rounding": f"at most {LIMIT:g} ceilings off: another order of summation, a less accurate exponential",
     AMPLIFIED: "more, but each node makes of the arm's own numbers what the reference would: rounding moved a unit over its kink, or the "
     "step magnifies it",
     "reduced precision": "more, but in float64 the same tensor is right: the formula is, the arithmetic has fewer bits",
