@@ -209,7 +209,7 @@ class Work:
             reference = self.lane.reference(forms)
             reference.outcome.envelope = envelope(self.lane, reference, steps)
         except (ArmFailed, OSError) as problem:
-            if getattr(problem, "status", "") != "interrupted":  # the run's own note says so
+            if getattr(problem, "status", "") != "interrupted":  # the run says so itself
                 self.notes.append(f"how far rounding alone carries a free training is not known: {problem}")
 
     def parting(self, forms: Mapping[str, str]) -> Iterator[tuple[Arm, int]]:
