@@ -71,7 +71,7 @@ def command(topic: str | None, defaults: bool, results: Path, as_json: bool, qui
 
 def names_run(topic: str) -> bool:
     """Whether a topic is a run: the last, an id with its time in it, or a folder."""
-    return topic.startswith("latest") or re.search(r"\d{8}T\d{6}Z", topic) is not None or Path(topic).is_dir()
+    return topic.startswith("latest") or re.search(r"\d{8}T\d{6}Z", topic) is not None or (Path(topic) / "arms").is_dir()
 
 
 def overview() -> None:
