@@ -20,10 +20,11 @@ from harness.reduction.cuts import smallest
 from harness.reduction.reduce import Aim, searched, started
 from harness.reduction.saved import saved
 from harness.reduction.search import Search
-from harness.reduction.tree import anchored, moved, toml, tree_of
+from harness.reduction.tree import anchored, moved, toml
 from harness.reduction.trial import Located, Sight, general, kind
 from harness.registry import Arm
 from harness.spec.reader import from_mapping, read
+from harness.spec.tree import tree_of
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "faults"

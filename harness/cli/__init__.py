@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Run an experiment through all its frameworks.",
     "compare": "Show saved runs, one or several side by side.",
     "reduce": "Cut a difference down to the smallest experiment that shows it.",
+    "export": "Write an experiment as plain scripts, one a framework.",
     "reproduce": "Run the committed tables again: do they still hold?",
     "check": "Check experiments without running them.",
     "explain": "Explain a layer, loss, ... side by side in all frameworks.",

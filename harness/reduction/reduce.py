@@ -13,10 +13,11 @@ from ..execution.plan import Plan, plan
 from ..numeric.diagnosis import first_wrong_step
 from ..pool import Crew
 from ..pool.warm import WarmCrew
+from ..spec.tree import tree_of
 from .cuts import smallest
 from .search import Search
 from .sizes import Size
-from .tree import Tree, anchored, at_step, tree_of
+from .tree import Tree, anchored, at_step
 from .trial import Bench, Located, Sight, sight
 from .wires import named
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import ArmFailed, UsageError
-from ..execution.plan import Plan, plan
+from ..execution.plan import Plan
+from ..execution.saved import saved_plan
 from ..numeric.diagnosis import first_wrong_step
 from ..records.record import Record
 from ..records.runs import find, read_run
-from ..spec import decode
-from .tree import tree_of
 
 
 def saved(name: str, results: Path, arm: str | None) -> tuple[Plan, int | None, Path]:
@@ -35,11 +33,7 @@ def saved(name: str, results: Path, arm: str | None) -> tuple[Plan, int | None, 
     record = chosen([record for record in read_run(folder)[1] if not record.is_reference], folder, arm)
     if "verdict" not in record.facts:
         raise ArmFailed(record.status, f"{record.arm}, {record.status}: {record.reason}")
-    try:
-        experiment = decode(json.loads((folder / "experiment.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as problem:
-        raise UsageError(f"cannot read {folder / 'experiment.json'}: {problem}") from None
-    return plan(tree_of(experiment), arms=[record.arm]), first_wrong_step(record.agreement), folder
+    return saved_plan(folder, [record.arm]), first_wrong_step(record.agreement), folder
 
 
 def chosen(records: Sequence[Record], folder: Path, arm: str | None) -> Record:

@@ -1,0 +1,43 @@
+"""Every conformance case as a script in every framework: how many are written, and how far off what they compute is in float64.
+
+    python -m benchmarks.export [FRAMEWORK ...] [--case NAME ...]
+
+A script is right where the loss and every gradient of its first step, and the losses of four steps, are the reference's to 1e-12.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from harness.export import FRAMEWORKS
+from harness.worker.conformance import cases
+from tests.scripts import EXACT, try_cases
+
+
+def main() -> None:
+    """Try them and print what is not right."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("frameworks", nargs="*", metavar="FRAMEWORK", default=list(FRAMEWORKS))
+    parser.add_argument("--case", action="append", metavar="NAME", default=[])
+    given = parser.parse_args()
+    for framework in given.frameworks:
+        with tempfile.TemporaryDirectory() as folder:
+            found = try_cases(framework, given.case or list(cases()), Path(folder))
+        counts = {"right": 0, "off": 0, "failed": 0, "not written": 0}
+        for name, each in found.items():
+            if not isinstance(each, dict):
+                kind = "failed" if each else "not written"
+                print(f"{framework}: {name}: {each or kind}")
+            else:
+                worst = max(each, key=lambda tensor: each[tensor])
+                kind = "right" if each[worst] <= EXACT else "off"
+                if kind == "off" or given.case:
+                    print(f"{framework}: {name}: {worst} {each[worst]:.1e}")
+            counts[kind] += 1
+        print(f"{framework}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""`harness export`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from . import options
+from .console import notice, result
+
+if TYPE_CHECKING:
+    from ..execution.plan import Plan
+
+
+@click.command("export")
+@click.argument("start", metavar="EXPERIMENT|RUN")
+@click.option(
+    "--to",
+    "targets",
+    multiple=True,
+    metavar="FRAMEWORK",
+    help="numpy, torch, keras, keras:jax, keras:torch, tensorflow or jax; repeat it or use commas. Those of the arms when not given.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    default=Path("exported"),
+    show_default=True,
+    help="Where the files go.",
+)
+@click.option("--steps", type=click.IntRange(1), default=10, show_default=True, help="Steps of the training, at most.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+@options.backends
+@options.changes
+@options.results
+def command(
+    start: str,
+    targets: tuple[str, ...],
+    output: Path,
+    steps: int,
+    force: bool,
+    files: tuple[str, ...],
+    sets: tuple[str, ...],
+    dtype: str | None,
+    device: str | None,
+    seed: int | None,
+    threads: int | None,
+    results: Path,
+) -> None:
+    """Write an experiment as plain scripts, one a framework, that need no harness: what one attaches to a report, or starts from.
+
+    EXPERIMENT is a TOML file, RUN a saved run, as `compare` takes it. Each script is written as a person would have: nn.Module and
+    torch.optim, a Keras model, tf.Variable and GradientTape, jit and optax, NumPy with the backward pass by hand. Beside them lies one file
+    of arrays with the first weights and the batches (and dropout masks), so that all scripts compute the same: the loss and gradients
+    of the first step, and the losses of those that follow.
+
+    \b
+    Examples:
+      python -m harness export experiments/digits-mlp.toml --to torch,jax
+      python -m harness export experiments/xor.toml --to numpy --dtype float64 -o xor
+      python -m harness reduce latest --arm torch -o small.toml && python -m harness export small.toml --to torch,numpy
+    """
+    from ..export.bundle import export
+
+    options.add_backends(files)
+    found = planned(start, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads), results)
+    names = chosen(found, targets)
+    paths = export(found, names, output, steps, shlex.join(["python", "-m", "harness", "export", start]), force)
+    for path in paths:
+        notice(f"saved {path}")
+    for path in paths[1:]:
+        result(shlex.join(["python", str(path)]))
+
+
+def planned(start: str, changes: list[str], results: Path) -> Plan:
+    """The experiment in a file, or of a saved run.
+
+    Raises:
+        UsageError: a saved run is to be changed.
+    """
+    from ..execution.plan import plan
+
+    if Path(start).is_file() or start.endswith(".toml"):
+        return plan(Path(start), changes)
+    if changes:
+        raise UsageError("a saved run is exported as it was run", "name its experiment to change it")
+    from ..execution.saved import saved_plan
+    from ..records.runs import find
+
+    return saved_plan(find(start, results))
+
+
+def chosen(found: Plan, targets: Sequence[str]) -> list[str]:
+    """The frameworks that were named, or else those of the arms, each once.
+
+    Raises:
+        UsageError: for one of them no scripts are written, or for none of the arms.
+    """
+    from ..export import FRAMEWORKS
+
+    names = [name.strip() for word in targets for name in word.split(",") if name.strip()]
+    for name in names:
+        if name not in FRAMEWORKS:
+            raise UsageError(f'no scripts are written for "{name}"', f"there are {', '.join(FRAMEWORKS)}")
+    arms = [arm.backend if f"{arm.backend}:{arm.mode}" not in FRAMEWORKS else f"{arm.backend}:{arm.mode}" for arm in found.arms]
+    wanted = list(dict.fromkeys(names or [name for name in arms if name in FRAMEWORKS]))
+    if not wanted:
+        raise UsageError("for none of its arms scripts are written", f"name a framework: --to {next(iter(FRAMEWORKS))}")
+    return wanted

@@ -1,0 +1,7 @@
+"""What scripts in TensorFlow may bring with them; see harness.export.library."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf

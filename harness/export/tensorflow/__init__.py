@@ -1,0 +1,5 @@
+"""Scripts in TensorFlow: variables, tf.function, a gradient tape."""
+
+from .body import body
+
+__all__ = ["body"]

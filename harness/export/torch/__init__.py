@@ -1,0 +1,5 @@
+"""Scripts in PyTorch: nn.Module and torch.optim."""
+
+from .body import body
+
+__all__ = ["body"]
