@@ -1,0 +1,202 @@
+"""The timing protocol on simulated machines: how often it ranks what is equal, how often it misses what is not. No clock is read."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy
+import pytest
+
+from harness.tables.ranking import holm, rank, settled, tiers
+from harness.timing.engine import Field, Visit, session
+from harness.timing.presets import PRESETS, Preset
+
+STANDARD = PRESETS["standard"]
+
+
+class Machine:
+    """A simulated machine: launches differ, rounds differ, some blocks are struck by something else.
+
+    Args:
+        steps: arm -> seconds of a step.
+        seed: of all its luck.
+        launch, visit: standard deviations of the logarithm, from launch to launch and from visit to visit.
+        drift: by which the machine slows down from visit to visit.
+    """
+
+    def __init__(self, steps: Mapping[str, float], seed: int, launch: float = 0.006, visit: float = 0.03, drift: float = 0.0) -> None:
+        self.steps, self.random = steps, numpy.random.default_rng(seed)
+        self.launch, self.visit, self.drift = launch, visit, drift
+        self.rows: list[dict[str, Any]] = []
+        self.visits = 0
+
+    @contextmanager
+    def opened(self, epoch: int, order: Sequence[str]) -> Iterator[Field]:
+        """An epoch: every arm has the luck of its launch."""
+        luck = {name: self.random.normal(0, self.launch) for name in order}
+
+        def block(name: str, visit: Visit) -> dict[str, Any]:
+            self.visits += 1
+            noise = self.random.normal(0, self.visit) + (self.random.random() < 0.05) * self.random.exponential(0.3)
+            row = {
+                "arm": name, "epoch": visit.epoch, "round": visit.number,
+                "log": math.log(self.steps[name]) + luck[name] + noise + self.drift * self.visits,
+            }  # fmt: skip
+            self.rows.append(row)
+            return row
+
+        yield {name: lambda visit, name=name: block(name, visit) for name in order}  # type: ignore[misc]
+
+    def logs(self) -> dict[str, Any]:
+        """Mean log of the two visits by arm, epoch and round."""
+        shape = (1 + max(row["epoch"] for row in self.rows), 1 + max(row["round"] for row in self.rows))
+        found = {name: numpy.zeros(shape) for name in self.steps}
+        for row in self.rows:
+            found[row["arm"]][row["epoch"], row["round"]] += row["log"] / 2
+        return found
+
+    def ranked(self, preset: Preset = STANDARD) -> Any:
+        """A whole session; the arm called "twin" is the control of the first."""
+
+        def ranking() -> Any:
+            logs = self.logs()
+            twin = {next(iter(self.steps)): logs.pop("twin")} if "twin" in logs else None
+            return rank(logs, preset.target, twin=twin)
+
+        session(list(self.steps), {"step": preset.rounds}, preset, 0, self.opened, lambda _: settled(ranking(), preset.target))
+        return ranking()
+
+
+def test_what_is_equal_is_not_ranked() -> None:
+    """Five equal arms, 100 sessions on a noisy machine: at most one session in a hundred ranks any of its ten pairs, as Holm's correction
+    promises; three of a hundred are within its luck."""
+    equal = dict.fromkeys(["a", "b", "c", "d", "e"], 1e-3)
+    found = [[pair.verdict for pair in Machine(equal, seed).ranked().pairs] for seed in range(100)]
+    assert sum("faster" in verdicts or "slower" in verdicts for verdicts in found) <= 3
+
+
+def test_five_percent_are_found() -> None:
+    """An arm with 5 % more, 100 sessions: called slower in at least 90, faster never, and its interval holds 1.05 in at least 90."""
+    verdicts, holds = [], 0
+    for seed in range(100):
+        pair = Machine({"a": 1e-3, "b": 1.05e-3, "twin": 1e-3}, seed).ranked().pair("b", "a")
+        verdicts.append(pair.verdict)
+        holds += pair.low <= 1.05 <= pair.high
+    assert verdicts.count("slower") >= 90
+    assert "faster" not in verdicts
+    assert holds >= 90
+
+
+def test_a_drift_strikes_all_alike() -> None:
+    """A machine that becomes a third slower in a session ranks nothing."""
+    for seed in range(20):
+        pair = Machine({"a": 1e-3, "b": 1e-3}, seed, drift=1e-3).ranked().pair("a", "b")
+        assert pair.verdict in ("tie", "unresolved", "too noisy")
+
+
+def test_a_noisy_machine_says_so() -> None:
+    """Launches that differ by 10 %: nothing is ranked, at least nine of ten pairs are too noisy, and all epochs are used up in as many."""
+    verdicts, epochs = [], []
+    for seed in range(30):
+        machine = Machine({"a": 1e-3, "b": 1e-3, "twin": 1e-3}, seed, launch=0.1)
+        verdicts.append(machine.ranked().pair("a", "b").verdict)
+        epochs.append(1 + max(row["epoch"] for row in machine.rows))
+    assert verdicts.count("too noisy") >= 27
+    assert epochs.count(STANDARD.most) >= 27
+    assert not {"faster", "slower"} & {*verdicts}
+
+
+def test_a_control_that_differs_forbids_a_ranking() -> None:
+    """Where one arm in two processes differs from itself by 5 %, nothing counts, however clear it looks."""
+    ranking = Machine({"a": 1e-3, "b": 2e-3, "twin": 1.05e-3}, 1).ranked()
+    assert "the control differs from itself: a in two processes" in ranking.noisy
+    assert [pair.verdict for pair in ranking.pairs] == ["too noisy"]
+    assert ranking.tiers == (("a", "b"),)
+
+
+def test_an_arm_without_a_steady_state_is_not_ranked() -> None:
+    """Its pairs are too noisy; the others are ranked."""
+    logs = {name: numpy.log(step) + 1e-4 * numpy.random.default_rng(3).normal(size=(5, 5)) * rank_ for rank_, (name, step) in
+            enumerate({"a": 1.0, "b": 2.0, "c": 3.0}.items(), 1)}  # fmt: skip
+    found = rank(logs, STANDARD.target, restless=["b"])
+    assert found.pair("a", "b").verdict == "too noisy"
+    assert found.pair("a", "c").verdict == "faster"
+
+
+def test_one_epoch_ranks_nothing() -> None:
+    """Smoke: however far apart two arms are."""
+    found = Machine({"a": 1e-3, "b": 9e-3}, 0).ranked(PRESETS["smoke"])
+    assert [pair.verdict for pair in found.pairs] == ["indicative"]
+    assert found.tiers == (("a", "b"),)
+    assert found.pair("b", "a").ratio == pytest.approx(9, rel=0.2)
+
+
+def test_rounds_are_visited_forth_and_back() -> None:
+    """Every round has a random order and its reverse; rounds differ; who was before is said."""
+    seen: list[tuple[int, int, str, str]] = []
+
+    @contextmanager
+    def opened(epoch: int, order: Sequence[str]) -> Iterator[Field]:
+        def visit(name: str, at: Visit) -> dict[str, Any]:
+            seen.append((at.number, at.position, name, at.before))
+            return {}
+
+        yield {name: lambda at, name=name: visit(name, at) for name in order}  # type: ignore[misc]
+
+    session(["a", "b", "c"], {"step": 20}, PRESETS["smoke"], 7, opened, lambda _: True)
+    rounds = [[row[2] for row in seen if row[0] == number] for number in range(20)]
+    assert all(names == names[::-1] and {*names} == {"a", "b", "c"} for names in rounds)
+    assert len({tuple(names) for names in rounds}) > 3
+    assert all(later[3] == earlier[2] for earlier, later in itertools.pairwise(seen))
+
+
+def test_void_rounds_are_left_out() -> None:
+    """A round that is void for one arm counts for none; an epoch without rounds is no sample."""
+    random = numpy.random.default_rng(0)
+    a, b = random.normal(0, 1e-3, (6, 4)), random.normal(0, 1e-3, (6, 4)) + math.log(1.1)
+    b[2, 1], b[5] = math.nan, math.nan
+    pair = rank({"a": a, "b": b}, STANDARD.target).pair("b", "a")
+    assert pair.epochs == 5
+    assert pair.ratio == pytest.approx(1.1, rel=1e-2)
+
+
+def test_a_clock_that_stands_still_is_refused() -> None:
+    """Ratios that are equal to the last bit in every epoch are no measurement."""
+    with pytest.raises(ValueError, match="the clock stands still"):
+        rank({"a": numpy.zeros((5, 4)), "b": numpy.ones((5, 4))}, STANDARD.target)
+
+
+def test_holm() -> None:
+    """Holm's own example of order: smallest times n, and never falling."""
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_tiers_are_cut_where_all_is_proved() -> None:
+    """a beats c but b does not: then c is in their tier."""
+    logs = {
+        "a": numpy.random.default_rng(1).normal(0, 1e-3, (6, 5)),
+        "b": numpy.random.default_rng(2).normal(math.log(1.012), 8e-3, (6, 5)),
+        "c": numpy.random.default_rng(3).normal(math.log(1.03), 1e-3, (6, 5)),
+        "d": numpy.random.default_rng(4).normal(math.log(2), 1e-3, (6, 5)),
+    }
+    found = rank(logs, STANDARD.target)
+    assert found.pair("a", "c").verdict == "faster"
+    assert found.tiers == (("a", "b", "c"), ("d",)) or found.pair("b", "c").verdict == "faster"
+    assert tiers(["d"], {}) == (("d",),)
+
+
+def test_flags_tell_of_tails_and_load() -> None:
+    """Means that say something else than medians, and loud rounds that say something else than quiet ones."""
+    random = numpy.random.default_rng(5)
+    a, b, loud = random.normal(0, 1e-3, (5, 10)), random.normal(0, 1e-3, (5, 10)), numpy.tile(numpy.arange(10.0), (5, 1))
+    plain = rank({"a": a, "b": b}, STANDARD.target, means={"a": a, "b": b}, loud=loud)
+    assert plain.pair("a", "b").flags == ()
+    tail = rank({"a": a, "b": b}, STANDARD.target, means={"a": a, "b": b + 0.1})
+    assert tail.pair("a", "b").flags == ("tail",)
+    struck = rank({"a": a, "b": b + 0.1 * (loud > 4.5)}, STANDARD.target, loud=loud)
+    assert struck.pair("a", "b").flags == ("load",)
