@@ -45,7 +45,7 @@ def seconds(experiment: Path, bare: bool) -> float:
             world.enter_context(patch.object(execution, "envelope", lambda *_: []))
             world.enter_context(patch.object(trajectory, "PROBES", sys.maxsize))
         began = time.perf_counter()
-        done = harness.run(experiment, changes=steps_of(experiment), results=folder, timings=False)
+        done = harness.run(experiment, changes=steps_of(experiment), results=folder, timing="none")
         assert done.exit_code == 0, done.exit_code
         return time.perf_counter() - began
 

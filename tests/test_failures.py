@@ -702,7 +702,7 @@ def test_python_gets_rows_not_exceptions(misbehaving: dict[str, str], tmp_path: 
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     found = api.run(
         experiment(tmp_path, TINY), arms=["numpy", "numpy@gone", "numpy@silent"], changes=["compare.time_limit=6"],
-        results=tmp_path, timings=False,
+        results=tmp_path, timing="none",
     )  # fmt: skip
     assert {record.arm: record.status for record in found.arms} == {
         "numpy": "ok", "numpy@gone": "missing", "numpy@silent": "timed out",

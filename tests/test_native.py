@@ -145,7 +145,7 @@ def test_all_together_is_the_framework_itself(document: dict[str, Any], rows: Ro
 def test_effect_is_that_of_the_setting(experiment: Path, document: dict[str, Any], about: str) -> None:
     """A default alone ends exactly where the reference ends in a run with `--set` of the same value."""
     (row,) = [row for row in document["native"] if row["arm"] == "torch" and row["default"].startswith(about)]
-    alone = door.run(experiment, arms=["numpy"], changes=row["settings"], timings=False, results=experiment.parent)
+    alone = door.run(experiment, arms=["numpy"], changes=row["settings"], timing="none", results=experiment.parent)
     (reference,) = [record for record in alone.records if record.is_reference]
     assert reference.losses[-1] == row["final_loss"]
 

@@ -161,7 +161,7 @@ def test_an_arm_that_parts_says_where(tmp_path: Path, monkeypatch: pytest.Monkey
     """An arm whose loss has left the envelope, as if this one had: both train again and are held against each other, unit by unit. It
     describes: the verdict stays."""
     monkeypatch.setattr(execution, "parts_at", lambda *_: 5)
-    done = execution.run(ROOT / "experiments" / "xor.toml", arms=["numpy"], changes=["train.steps=8"], results=tmp_path, timings=False)
+    done = execution.run(ROOT / "experiments" / "xor.toml", arms=["numpy"], changes=["train.steps=8"], results=tmp_path, timing="none")
     assert done.arms[0].facts["verdict"] == "agrees"
     assert done.arms[0].facts["parted"] == {"step": 5, "flip": None}
     assert done.exit_code == 0

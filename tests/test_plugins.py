@@ -270,7 +270,7 @@ def test_a_file_from_python(tmp_path: Path) -> None:
     code = (
         "import harness\n"
         f"run = harness.run('experiments/line.toml', arms=['of_python'], backends=[{str(tmp_path / 'of_python.py')!r}],\n"
-        f"                  results={str(tmp_path)!r}, timings=False)\n"
+        f"                  results={str(tmp_path)!r}, timing='none')\n"
         "print(run.summary['verdict'].tolist())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

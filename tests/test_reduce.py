@@ -252,7 +252,7 @@ def test_an_arm_that_agrees(harness: Callable[..., Any], tmp_path: Path) -> None
     done = harness("reduce", tmp_path / "branches.toml", "--arm", "numpy")
     assert (done.returncode, done.stdout) == (0, "")
     assert "numpy agrees with the reference at every forced step: there is nothing to reduce" in done.stderr
-    ran = run(tmp_path / "branches.toml", arms=["numpy"], timings=False, results=tmp_path)
+    ran = run(tmp_path / "branches.toml", arms=["numpy"], timing="none", results=tmp_path)
     found, step, folder = saved("latest", tmp_path, None)
     assert (step, folder) == (None, ran.folder)
     assert found.experiment == plan(tmp_path / "branches.toml", arms=["numpy"]).experiment

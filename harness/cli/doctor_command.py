@@ -130,7 +130,7 @@ def tried(arm: str) -> dict[str, str]:
     }
     notice(f"trying {arm} ...")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        record = run(tree, arms=[arm], results=Path(folder), timings=False, probes=False).arms[0]
+        record = run(tree, arms=[arm], results=Path(folder), timing="none", probes=False).arms[0]
     faults = [*(record.facts.get("faults") or ()), *(record.facts.get("preflight") or {}).get("problems", ())]
     if record.status == "ok" and record.facts["verdict"] == "agrees" and not faults:
         return {"state": "works", "arithmetic": arithmetic(record.facts["preflight"])}

@@ -18,6 +18,18 @@ results = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 timings = click.option("--timings/--no-timings", default=True, show_default=True, help="Whether steps are timed too.")
+
+
+def timing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How much is timed."""
+    chosen = click.option(
+        "--timing", type=click.Choice(["none", "smoke", "standard", "careful"]), default="smoke", show_default=True,
+        help="How much is timed: smoke is indicative; standard ranks what is proved (minutes); careful ranks small differences too.",
+    )  # fmt: skip
+    short = click.option("--no-timings", "timing", flag_value="none", help="Short for --timing none.")
+    return chosen(short(command))
+
+
 probes = click.option(
     "--probes/--no-probes", default=True, show_default=True, help="Whether steps that training does not bring are tried too."
 )

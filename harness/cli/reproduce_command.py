@@ -169,7 +169,7 @@ def renew(chosen: list[Path], results: Path, timings: bool, quiet: bool) -> None
     for folder in chosen:
         experiment = Path("experiments") / f"{folder.name}.toml"
         with tempfile.TemporaryDirectory(prefix="harness-") as place, Progress(quiet) as progress:
-            found = run(experiment, results=place, timings=timings, probes=False, progress=progress)
+            found = run(experiment, results=place, timing="smoke" if timings else "none", probes=False, progress=progress)
         if found.manifest.get("interrupted"):
             raise HarnessError(f"{folder.name}: interrupted; its reference is as it was")
         write(folder, found, experiment)

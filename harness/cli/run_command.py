@@ -18,7 +18,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 @options.arms
 @options.backends
 @options.changes
-@options.timings
+@options.timing
 @options.probes
 @options.native
 @options.results
@@ -34,7 +34,7 @@ def command(
     device: str | None,
     seed: int | None,
     threads: int | None,
-    timings: bool,
+    timing: str,
     probes: bool,
     native: bool,
     results: Path,
@@ -71,7 +71,7 @@ def command(
             backends=files,
             changes=options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads),
             results=results,
-            timings=timings,
+            timing=timing,
             probes=probes,
             native=native,
             progress=progress,

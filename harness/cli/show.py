@@ -11,7 +11,8 @@ from ..numeric.trajectory import INFINITE
 from ..numeric.words import bits
 from ..tables import Run, place
 from . import console
-from .console import fixed, number, result, words
+from .console import number, result, words
+from .show_costs import COSTS, show_costs
 from .show_native import as_rows, show_native
 
 error = number(2)
@@ -32,7 +33,7 @@ def show_run(run: Run, as_json: bool) -> None:
     losses(run)
     gradients(run)
     probes(run)
-    timings(run)
+    show_costs(run)
     show_native(run)
     result(verdict(run))
     causes(run)
@@ -49,7 +50,7 @@ def as_document(run: Run) -> dict[str, Any]:
         "arms": [
             {"arm": record.arm, "status": record.status, "reason": record.reason, "facts": record.facts} for record in run.arms
         ],
-        **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "probed", "timings", "memory")},
+        **{name: rows(getattr(run, name)) for name in ("summary", "losses", "metrics", "gradients", "probed", *COSTS)},
         **({"native": as_rows(run)} if "native" in run.manifest else {}),
     }
 
@@ -169,23 +170,6 @@ def probes(run: Run) -> None:
     if hiding:
         result(f"Not judged: an infinite input gives a loss that is finite in {', '.join(hiding)} or in the reference, but not in both.")
         result()
-
-
-def timings(run: Run) -> None:
-    """What does each cost?"""
-    table = run.timings.merge(run.memory, on="arm", how="left")
-    found = rows(table)
-    for row in found:
-        row["variant"] = "" if row["variant"] == "plain" else row["variant"]
-        row["first_step_ms"] = 1e3 * row["first_step_s"]
-    columns: Mapping[str, console.Format] = {
-        "arm": words, "variant": words, "import_s": fixed(2), "build_s": fixed(3), "compile_s": fixed(2), "first_step_ms": fixed(2),
-        "step_us": fixed(1), "ratio": fixed(2), "busy_threads": fixed(0), "after_import_mib": fixed(0), "peak_mib": fixed(0),
-    }  # fmt: skip
-    names = {"variant": "dropout", "ratio": f"/ {run.base}", "after_import_mib": "MiB after import", "peak_mib": "MiB peak"}
-    console.table("Timings and memory (indicative: medians of interleaved blocks, one process an arm)", found, columns, names)
-    if found and all(row["peak_mib"] is None for row in found):
-        result("Memory is not measured on this system.")
 
 
 def difference(first: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,8 @@ def plan(experiment: str | Path | Mapping[str, Any], changes: Sequence[str] = ()
 
 
 def located_arms(source: Source, names: Sequence[str], on_command_line: bool) -> tuple[Arm, ...]:
-    """The arms by name; a wrong one is said with its place where it stands in the file."""
-    found = []
+    """The arms by name, one that is named twice as a copy of itself; a wrong one is said with its place where it stands in the file."""
+    found: list[Arm] = []
     for index, name in enumerate(names):
         try:
             arm = parse(name)
@@ -120,8 +120,9 @@ def located_arms(source: Source, names: Sequence[str], on_command_line: bool) ->
             if on_command_line:
                 raise
             raise source.error(SpecProblem(("compare", "arms", index), problem.message, problem.hint, code="arm")) from None
-        if arm not in found:
-            found.append(arm)
+        while arm in found:
+            arm = replace(arm, copy=arm.copy + 1)
+        found.append(arm)
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArmFailed, UsageError
+from ..interface import LIMIT
 from ..numeric.lane import Lane as NumericLane
 from ..numeric.lane import Outcome, forms_key
 from ..numeric.parting import envelope, parted, parts_at, reach
@@ -27,6 +29,8 @@ from ..registry import Arm, add_file
 from ..spec import encode, relevant_forms
 from ..tables import Run
 from ..timing.lane import Lane as TimingLane
+from ..timing.lane import Right
+from ..timing.presets import PRESETS
 from .interrupts import one_interrupt
 from .layout import lay_out
 from .native import Native
@@ -49,7 +53,7 @@ def run(
     backends: Sequence[str | Path] = (),
     changes: Sequence[str] = (),
     results: str | Path = "results",
-    timings: bool = True,
+    timing: str = "smoke",
     probes: bool = True,
     native: bool = False,
     progress: Progress = silent,
@@ -62,7 +66,7 @@ def run(
         backends: files with adapters of your own, each known by the file's name.
         changes: `"train.epochs=1"` and the like change the experiment for this run.
         results: folder that gets `runs/<id>/`.
-        timings: whether the timing lane runs too.
+        timing: how much is timed: none, smoke (indicative), standard (ranks), careful (ranks small differences).
         probes: whether directed probes are forced beside the steps of the training, and free trainings held against an envelope.
         native: whether each framework's own defaults are tried too: `.native` says what they move.
         progress: called with an arm's name and what it is at; never while a block is timed.
@@ -76,11 +80,13 @@ def run(
     """
     for file in backends:
         add_file(Path(file))
-    return execute(plan(experiment, changes, arms), Path(results), progress, timings=timings, probes=probes, native=native)
+    return execute(plan(experiment, changes, arms), Path(results), progress, timing=timing, probes=probes, native=native)
 
 
-def execute(found: Plan, results: Path, progress: Progress, *, timings: bool, probes: bool, native: bool) -> Run:
+def execute(found: Plan, results: Path, progress: Progress, *, timing: str, probes: bool, native: bool) -> Run:
     """Run a plan; see `run`."""
+    if timing not in ("none", *PRESETS):
+        raise UsageError(f'there is no timing "{timing}"', f"none, {', '.join(PRESETS)}")
     store = Store.create(results, found.experiment.name)
     with one_interrupt() as no_more_interrupts, working_folder(store) as folder:
         work = Work(found, store, folder, progress, probes)
@@ -88,8 +94,8 @@ def execute(found: Plan, results: Path, progress: Progress, *, timings: bool, pr
             work.begin()
         try:
             work.compare_arms()
-            if timings:
-                work.time_arms()
+            if timing != "none":
+                work.time_arms(timing)
             if native:
                 work.try_defaults()
         except KeyboardInterrupt:
@@ -141,6 +147,7 @@ class Work:
     records: dict[str, Record] = field(default_factory=dict)
     interrupted: bool = False
     native: dict[str, Any] | None = None
+    timing: dict[str, Any] | None = None
     started: float = field(default_factory=time.time)
 
     def begin(self) -> None:
@@ -261,21 +268,31 @@ class Work:
         logs = [self.crew.log(record.arm), self.crew.log(f"{record.arm} timing")]
         self.store.record(record, logs)
 
-    def time_arms(self) -> None:
+    def time_arms(self, name: str) -> None:
         """The timing lane: arms whose numbers are right."""
         arms = [arm for arm in self.plan.arms if timed(self.records[arm.name])]
-        compare = self.plan.experiment.compare
-        lane = TimingLane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, self.progress)
+        compare, preset = self.plan.experiment.compare, PRESETS[name]
+        right = {arm.name: self.right(self.records[arm.name]) for arm in arms}
+        lane = TimingLane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, preset, right, self.progress)
         with ThreadPoolExecutor(max_workers=1) as threads, self.stopping():
             job = threads.submit(lane.run, arms)
             ended([job])
             found = job.result()
-        for name, result in found.items():
-            record = self.records[name]
-            record.facts["timing"], record.blocks = result.facts, result.blocks
+        self.timing = {"preset": name, **dataclasses.asdict(preset), **lane.facts}
+        for arm, result in found.items():
+            record = self.records[arm]
+            record.facts["timing"], record.blocks = {"epochs": result.epochs}, result.blocks
             if result.failure is not None:
                 record.status, record.reason = result.failure[0], f"while it was timed: {result.failure[1]}"
             self.keep(record)
+
+    def right(self, record: Record) -> Right:
+        """What an arm's first steps have to be when it is timed: those of the numeric lane, to what rounding does to the loss there."""
+        reference = self.lane.references[forms_key(record.facts["forms"])]
+        ceilings = [row["ceiling"] for row in record.agreement if row["kind"] == "loss"]
+        around = reference.outcome.envelope
+        allowed = [LIMIT * max([*ceilings, *around[step : step + 1]]) for step in range(len(record.losses))]
+        return Right(record.losses, allowed)
 
     def try_defaults(self) -> None:
         """What each framework's own defaults would move."""
@@ -328,6 +345,7 @@ class Work:
             "load_after": load(),
             "environment": self.environment,
             **({} if self.native is None else {"native": self.native}),
+            **({} if self.timing is None else {"timing": self.timing}),
         }  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ..environments import launch
@@ -37,13 +38,14 @@ class Crew:
         return self.folder / f"{file_name(name)}.log"
 
     @contextmanager
-    def worker(self, arm: Arm, name: str = "") -> Iterator[Worker]:
-        """A running worker of an arm, ended when the block is left.
+    def worker(self, arm: Arm, name: str = "", variables: Mapping[str, str] | None = None) -> Iterator[Worker]:
+        """A running worker of an arm, ended when the block is left; `variables` of its environment on top of the arm's own.
 
         Raises:
             ArmFailed: it cannot be started, or the crew has been stopped.
         """
         settings = launch(arm, self.device, self.threads)
+        settings = replace(settings, variables={**settings.variables, **(variables or {})})
         with self.lock:
             if self.stopped:
                 raise ArmFailed("interrupted", "the run was interrupted")

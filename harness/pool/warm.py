@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class WarmCrew(Crew):
         self.stack.close()
 
     @contextmanager
-    def worker(self, arm: Arm, name: str = "") -> Iterator[Worker]:
+    def worker(self, arm: Arm, name: str = "", variables: Mapping[str, str] | None = None) -> Iterator[Worker]:
         """The running worker of that name; one that has ended is started anew the next time.
 
         Raises:
@@ -35,7 +35,7 @@ class WarmCrew(Crew):
         """
         key = name or arm.name
         if key not in self.kept:
-            self.kept[key] = self.stack.enter_context(super().worker(arm, name))
+            self.kept[key] = self.stack.enter_context(super().worker(arm, name, variables))
         worker = self.kept[key]
         try:
             yield worker

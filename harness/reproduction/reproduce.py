@@ -107,7 +107,7 @@ def reproduce(reference: Reference, timings: bool, progress: Progress, arms: Seq
             reference.experiment,
             arms=arms or list(reference.manifest["arms"]),
             results=folder,
-            timings=timings,
+            timing="smoke" if timings else "none",
             probes=False,  # no committed table holds them
             progress=progress,
         )

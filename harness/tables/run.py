@@ -13,14 +13,12 @@ import pandas
 
 from ..records.record import Record
 from ..records.runs import find, read_run
-from .statistics import median_steps, ratios
+from .costs import MEMORY, PAIRS, TIMINGS, WORKS, Costs
 
 LOSSES = ["arm", "step", "loss", "reference", "gap", "envelope"]
 METRICS = ["arm", "step", "split", "metric", "value"]
 AGREEMENT = ["arm", "step", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
 PROBES = ["arm", "probe", "kind", "tensor", "norm", "reference", "error", "floor", "ceiling", "ratio", "verdict"]
-TIMINGS = ["arm", "variant", "import_s", "build_s", "compile_s", "first_step_s", "step_us", "ratio", "busy_threads"]
-MEMORY = ["arm", "after_import_mib", "peak_mib"]
 NATIVE = ["arm", "default", "gradient", "loss", "metric", "final_loss", "final_metric", "note", "settings"]
 SUMMARY = [
     "arm",
@@ -120,35 +118,25 @@ class Run:
         return pandas.Series(facts.get("seen_from", {}), dtype=float)
 
     @cached_property
-    def timings(self) -> pandas.DataFrame:
-        """Seconds of each stage, median microseconds of a step, and its ratio to the base arm (numpy, or the first)."""
-        rows = []
-        for record in self.arms:
-            facts = record.facts.get("timing") or {}
-            for variant in dict.fromkeys(block["variant"] for block in record.blocks):
-                start = facts.get("native", facts) if variant == "native" else facts
-                first = variant == record.blocks[0]["variant"]
-                rows.append({
-                    "arm": record.arm, "variant": variant, "import_s": facts["import"] if first else None,
-                    "build_s": facts["build"] if first else None, "compile_s": sum(start["compile"].values()) if start["compile"] else None,
-                    "first_step_s": start["first_step"], "busy_threads": start["busy_threads"], **self.steps[record.arm, variant],
-                })  # fmt: skip
-        return pandas.DataFrame(rows, columns=TIMINGS)
+    def costs(self) -> Costs:
+        """Times and memory."""
+        return Costs(self.arms, self.manifest)
 
     @cached_property
-    def steps(self) -> dict[tuple[str, str], dict[str, float]]:
-        """Median step time and ratio by arm and variant."""
-        found: dict[tuple[str, str], dict[str, float]] = {}
-        blocks = [{**block, "arm": record.arm} for record in self.arms for block in record.blocks]
-        for variant in dict.fromkeys(block["variant"] for block in blocks):
-            rows = [block for block in blocks if block["variant"] == variant]
-            medians = median_steps(rows)
-            base = self.base
-            ratio = ratios(rows, base) if base else {}
-            found.update(
-                {(arm, variant): {"step_us": 1e6 * step, "ratio": ratio.get(arm, numpy.nan)} for arm, step in medians.items()}
-            )
-        return found
+    def timings(self) -> pandas.DataFrame:
+        """A row for each arm and dropout: seconds of each stage of the start, median microseconds of a training step, its ratio to the base
+        arm (numpy, or the first) with its 95 % interval, verdict and tier; docs/reference.md has all columns."""
+        return pandas.DataFrame(self.costs.timings(), columns=TIMINGS)
+
+    @cached_property
+    def works(self) -> pandas.DataFrame:
+        """Work beside the training step: arm, work, median microseconds, and the ratio to the base arm."""
+        return pandas.DataFrame(self.costs.other_works(), columns=WORKS)
+
+    @cached_property
+    def pairs(self) -> pandas.DataFrame:
+        """Every two arms: ratio of their steps with its 95 % interval, Holm's p, verdict; the control last."""
+        return pandas.DataFrame(self.costs.pairs(), columns=PAIRS)
 
     @property
     def native(self) -> pandas.DataFrame:
@@ -158,20 +146,12 @@ class Run:
     @property
     def base(self) -> str:
         """The arm that others' times are divided by."""
-        timed = [record.arm for record in self.arms if record.blocks]
-        return "numpy" if "numpy" in timed else next(iter(timed), "")
+        return self.costs.base
 
     @cached_property
     def memory(self) -> pandas.DataFrame:
-        """Largest resident size in MiB, after the import and in all; of the timed process, which captures nothing."""
-        rows = []
-        for record in self.arms:
-            facts = record.facts.get("timing") or {}
-            if facts:
-                rows.append(
-                    {"arm": record.arm, "after_import_mib": facts.get("memory_import"), "peak_mib": facts.get("memory_peak")}
-                )
-        return pandas.DataFrame(rows, columns=MEMORY)
+        """Largest resident size in MiB, by phase and in all; of the timed process, which captures nothing."""
+        return pandas.DataFrame(self.costs.memory(), columns=MEMORY)
 
     @cached_property
     def summary(self) -> pandas.DataFrame:
@@ -181,7 +161,6 @@ class Run:
     def summary_row(self, record: Record) -> dict[str, Any]:
         """An arm in one row; its status stands where its verdict would, when it failed."""
         gradients = [row["error"] for row in record.agreement if row["kind"] == "gradients"]
-        variant = record.blocks[0]["variant"] if record.blocks else ""
         first = record.facts.get("first")
         return {
             "arm": record.arm,
@@ -194,8 +173,8 @@ class Run:
             "floor_ratio": record.facts.get("largest_ratio"),
             "final_loss": record.losses[-1] if record.losses else None,
             "metric": final_metric(record.metrics),
-            **self.steps.get((record.arm, variant), {}),
-            "peak_mib": (record.facts.get("timing") or {}).get("memory_peak"),
+            **{name: cost(self.timings, record.arm, name) for name in ("step_us", "ratio")},
+            "peak_mib": cost(self.memory, record.arm, "peak_mib"),
         }
 
     @property
@@ -222,6 +201,12 @@ class Run:
     def faults(self) -> list[tuple[str, str]]:
         """What adapters found wrong with their installation: (arm, sentence)."""
         return [(record.arm, text) for record in self.arms for text in record.facts.get("faults") or ()]
+
+
+def cost(table: pandas.DataFrame, arm: str, column: str) -> float | None:
+    """A number of an arm's first row; None where it has none."""
+    found = table.loc[table["arm"] == arm, column]
+    return None if found.empty or found.iloc[0] != found.iloc[0] else float(found.iloc[0])
 
 
 def final_metric(rows: Sequence[Mapping[str, Any]]) -> float | None:

@@ -13,10 +13,10 @@ from .. import spec as specs
 from ..interface import ContractBroken, check_state, load_arrays, missing, nested_state, save_arrays, state_fingerprint
 from ..registry import load
 from .channel import Channel
-from .machine import peak_memory
+from .machine import peak_memory, reset_peak
 from .numeric import Step, forced_pass, free_pass, patterns, replica_errors, start_of
 from .task import Task
-from .timing import block, start
+from .timing import Bench
 
 
 class Session:
@@ -26,7 +26,7 @@ class Session:
         self.channel = channel
         self.adapter: Any = None
         self.program: Any = None
-        self.staged: Any = None
+        self.bench: Any = None
 
     def open(self, module: str, place: str) -> Dict[str, Any]:
         """Import an adapter, and with it its framework; see harness.registry.load.
@@ -62,13 +62,14 @@ class Session:
             return {"unsupported": reasons, "versions": self.adapter.versions()}
         self.spec, self.task = program_spec, Task(Path(data), program_spec)
         self.state = nested_state(load_arrays(Path(state)))
+        reset_peak()
         began = time.perf_counter()
         self.program = self.adapter.Program(program_spec, dtype, device, mode)
         self.program.load(self.state)
         seconds = time.perf_counter() - began
         state_back = self.program.state()
         check_state(program_spec, dtype, state_back)
-        return {"build": seconds, "weights": state_fingerprint(state_back), "versions": self.adapter.versions()}
+        return {"build": seconds, "memory": peak_memory(), "weights": state_fingerprint(state_back), "versions": self.adapter.versions()}
 
     def free(
         self, steps: int, evaluate: Sequence[int], keep: Sequence[int], names: Sequence[str], threshold: float, folder: str
@@ -155,14 +156,35 @@ class Session:
         look = getattr(self.adapter, "faults", None)
         return [] if look is None else list(look())
 
+    def compilations(self) -> int:
+        """How many times something was traced or compiled so far; 0 where the adapter does not tell."""
+        count = getattr(self.adapter, "compilations", None)
+        return 0 if count is None else int(count())
+
     def start(self, native_dropout: bool) -> Dict[str, Any]:
         """Everything up to the first timed block; see harness.worker.timing."""
-        self.staged, found = start(self.program, self.task, self.state, native_dropout)
+        self.bench = Bench(self.program, self.task, self.state, self.compilations)
+        found: Dict[str, Any] = self.bench.start(native_dropout)
         return found
 
-    def block(self, steps: int, discard: int) -> List[int]:
-        """One timed block."""
-        return block(self.program, self.staged, steps, discard)
+    def prepare(self, work: str) -> Dict[str, Any]:
+        """Warm up another work; see harness.worker.timing."""
+        found: Dict[str, Any] = self.bench.prepare(work)
+        return found
+
+    def block(self, work: str, steps: int, discard: int) -> Dict[str, Any]:
+        """One timed block; see harness.worker.timing."""
+        found: Dict[str, Any] = self.bench.block(work, steps, discard)
+        return found
+
+    def again(self) -> List[float]:
+        """The losses of the first steps once more."""
+        found: List[float] = self.bench.again()
+        return found
+
+    def cpu(self) -> float:
+        """CPU seconds of all threads so far."""
+        return time.process_time()
 
     def conformance(self, name: str, dtype: str, device: str, mode: str, seed: int, cache: str = "") -> Dict[str, Any]:
         """Try the laws of harness.worker.conformance on one case. What the adapter raises is a law that is broken."""
@@ -194,14 +216,10 @@ class Session:
 
         return signatures(paths)
 
-    def memory(self) -> Dict[str, Any]:
-        """Peak memory so far, MiB."""
-        return {"peak": peak_memory()}
-
 
 COMMANDS = (
-    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "block", "memory",
-    "cases", "conformance", "supports", "signatures",
+    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "prepare", "block",
+    "again", "cpu", "compilations", "cases", "conformance", "supports", "signatures",
 )  # fmt: skip
 
 
