@@ -12,10 +12,11 @@ import numpy
 import pytest
 
 from harness.tables.ranking import holm, rank, settled, tiers
-from harness.timing.engine import Field, Visit, session
+from harness.timing.engine import Field, Visit, Work, session
 from harness.timing.presets import PRESETS, Preset
 
 STANDARD = PRESETS["standard"]
+STEP = Work("step", "plain")
 
 
 class Machine:
@@ -67,7 +68,7 @@ class Machine:
             twin = {next(iter(self.steps)): logs.pop("twin")} if "twin" in logs else None
             return rank(logs, preset.target, twin=twin)
 
-        session(list(self.steps), {"step": preset.rounds}, preset, 0, self.opened, lambda _: settled(ranking(), preset.target))
+        session(list(self.steps), {STEP: preset.rounds}, preset, 0, self.opened, lambda _: settled(ranking(), preset.target))
         return ranking()
 
 
@@ -147,7 +148,7 @@ def test_rounds_are_visited_forth_and_back() -> None:
 
         yield {name: lambda at, name=name: visit(name, at) for name in order}  # type: ignore[misc]
 
-    session(["a", "b", "c"], {"step": 20}, PRESETS["smoke"], 7, opened, lambda _: True)
+    session(["a", "b", "c"], {STEP: 20}, PRESETS["smoke"], 7, opened, lambda _: True)
     rounds = [[row[2] for row in seen if row[0] == number] for number in range(20)]
     assert all(names == names[::-1] and {*names} == {"a", "b", "c"} for names in rounds)
     assert len({tuple(names) for names in rounds}) > 3

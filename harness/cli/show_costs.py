@@ -52,7 +52,8 @@ def steps(run: Run) -> None:
         row["of_peak"] = None if row["of_peak"] != row["of_peak"] or row["of_peak"] is None else 100 * row["of_peak"]
     columns: Mapping[str, console.Format] = {
         "arm": words, "variant": words, "tier": fixed(0), "step_us": fixed(1), "step_p95_us": fixed(1), "ratio": ratio(found),
-        "interval": words, "verdict": words, "samples_per_s": fixed(0), "gflops": fixed(2), "of_peak": fixed(1), "break_even_steps": steps_or_never,
+        "interval": words, "verdict": words, "samples_per_s": fixed(0), "gflops": fixed(2), "of_peak": fixed(1),
+        "break_even_steps": steps_or_never,
     }  # fmt: skip
     names = {
         "variant": "dropout", "ratio": f"/ {run.base}", "interval": "95 % interval", "step_p95_us": "p95 us", "samples_per_s": "rows/s",

@@ -29,7 +29,7 @@ from ..registry import Arm, add_file
 from ..spec import encode, relevant_forms
 from ..tables import Run
 from ..timing.lane import Lane as TimingLane
-from ..timing.lane import Right
+from ..timing.lane import Point, Right
 from ..timing.presets import PRESETS
 from .interrupts import one_interrupt
 from .layout import lay_out
@@ -273,11 +273,12 @@ class Work:
         arms = [arm for arm in self.plan.arms if timed(self.records[arm.name])]
         compare, preset = self.plan.experiment.compare, PRESETS[name]
         right = {arm.name: self.right(self.records[arm.name]) for arm in arms}
-        lane = TimingLane(self.crew, self.plan.spec, compare.dtype, self.folder, compare.seed, preset, right, self.progress)
+        point = Point(self.plan.spec, self.folder, right)
+        lane = TimingLane(self.crew, [point], compare.dtype, compare.seed, preset, self.progress)
         with ThreadPoolExecutor(max_workers=1) as threads, self.stopping():
             job = threads.submit(lane.run, arms)
             ended([job])
-            found = job.result()
+            (found,) = job.result()
         self.timing = {"preset": name, **dataclasses.asdict(preset), **lane.facts}
         for arm, result in found.items():
             record = self.records[arm]

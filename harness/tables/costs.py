@@ -19,7 +19,8 @@ Row = dict[str, Any]
 
 TIMINGS = [
     "arm", "variant", "tier", "import_s", "build_s", "compile_s", "compile_again_s", "first_step_s", "first_loss_s", "step_us",
-    "step_p95_us", "ratio", "low", "high", "verdict", "samples_per_s", "gflops", "of_peak", "break_even_steps", "busy_threads", "cores", "idle", "steady",
+    "step_p95_us", "ratio", "low", "high", "verdict", "samples_per_s", "gflops", "of_peak", "break_even_steps", "busy_threads", "cores",
+    "idle", "steady",
 ]  # fmt: skip
 WORKS = ["arm", "work", "us", "ratio", "low", "high", "verdict", "samples_per_s"]
 MEMORY = ["arm", "after_import_mib", "build_mib", "compile_mib", "train_mib", "inference_mib", "peak_mib"]
@@ -107,7 +108,7 @@ class Costs:
         """Seconds until the first loss: medians over epochs, but of a compilation the first, since later ones may find it on the disk."""
         facts = stages(record, ("step", variant))
         compiled = [sum(each["compile"].values()) for each in facts if each.get("compile")]
-        row = {
+        row: Row = {
             "arm": record.arm, "variant": variant, "compile_s": compiled[0] if compiled else None,
             "compile_again_s": statistics.median(compiled[1:]) if len(compiled) > 1 else None,
             "first_step_s": middle(facts, "first_step"), "busy_threads": middle(facts, "busy_threads"), "cores": middle(facts, "cores"),
@@ -122,7 +123,7 @@ class Costs:
     def step(self, record: Record, work: tuple[str, str], epochs: Sequence[float], slow: float) -> Row:
         """A training step: how long, what that means, and who is faster."""
         step = statistics.median(epochs)
-        row = {
+        row: Row = {
             "step_us": 1e6 * step, "step_p95_us": 1e6 * slow, "samples_per_s": self.samples(step),
             "break_even_steps": self.break_even(record, work), **self.against_base(record.arm, work),
         }  # fmt: skip

@@ -7,11 +7,21 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .presets import Preset
 
 Row = dict[str, Any]
+
+
+class Work(NamedTuple):
+    """What is done: the work, with whose dropout (harness.timing.works), and with which program."""
+
+    name: str
+    variant: str
+    point: int = 0
+
+
 
 
 @dataclass(frozen=True)
@@ -19,12 +29,12 @@ class Visit:
     """One block of one arm.
 
     Attributes:
-        work: what is done: see harness.timing.works.
+        work: what is done.
         epoch, number, position: which epoch, which round of this work, which place in the round.
         before: the arm that computed before; "" at the start.
     """
 
-    work: str
+    work: Work
     epoch: int
     number: int
     position: int
@@ -37,7 +47,7 @@ Opened = Callable[[int, Sequence[str]], AbstractContextManager[Field]]
 
 
 def session(
-    names: Sequence[str], works: Mapping[str, int], preset: Preset, seed: int, opened: Opened, enough: Callable[[int], bool]
+    names: Sequence[str], works: Mapping[Work, int], preset: Preset, seed: int, opened: Opened, enough: Callable[[int], bool]
 ) -> int:
     """Epochs until they are enough.
 
@@ -63,7 +73,7 @@ def session(
     return preset.most
 
 
-def play(field: Field, work: str, epoch: int, rounds: int, dice: random.Random) -> None:
+def play(field: Field, work: Work, epoch: int, rounds: int, dice: random.Random) -> None:
     """All rounds of one work: every round a random order and its reverse, so that a drift strikes all alike."""
     before = ""
     for number in range(rounds):

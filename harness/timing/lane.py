@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..errors import ArmFailed
 from ..pool import Crew, Worker
+from ..records.provenance import load
 from ..registry import Arm, backend
 from ..spec import ProgramSpec, encode
 from ..tables.ranking import settled
 from ..tables.timing import ranking
-from .engine import Field, Row, Visit, session
+from .engine import Field, Row, Visit, Work, session
 from .presets import Preset
-from .works import NATIVE, Work, works
+from .works import NATIVE, works
 
 #: seconds before a block whose steps are not kept, and how many steps that may be
 DISCARD, DISCARDED = 0.005, 8
@@ -65,6 +68,21 @@ class Right:
 
 
 @dataclass(frozen=True)
+class Point:
+    """One program that is timed.
+
+    Attributes:
+        spec: it.
+        folder: holds its `data.npz` and `initial.npz`.
+        right: what each arm has to compute; arms that are not in it are not timed.
+    """
+
+    spec: ProgramSpec
+    folder: Path
+    right: Mapping[str, Right]
+
+
+@dataclass(frozen=True)
 class Contestant:
     """Who is visited: an arm, or its second process."""
 
@@ -79,78 +97,88 @@ class Seat:
 
     Attributes:
         worker: the process.
+        opened: what is known of its start.
+        point: the program that it has built.
         variant: the dropout that it is started with.
         steps: work -> seconds of a step.
     """
 
     worker: Worker
+    opened: dict[str, Any]
+    point: int = -1
     variant: str = ""
     steps: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
 class Lane:
-    """The timing lane of one program.
+    """The timing lane of one run: of one program, or of several, which the workers of an epoch build one after another.
 
     Attributes:
         crew: starts workers.
-        spec: the program.
+        points: the programs.
         dtype: of the arms.
-        folder: holds `data.npz` and `initial.npz`.
         seed: of the order of visits.
         preset: the protocol.
-        right: what each arm has to compute; arms that are not in it are not checked.
         progress: told what an arm is at; never while a block is timed.
+        found: by program and arm, what was found.
+        facts: of the session, what no arm says.
     """
 
     crew: Crew
-    spec: ProgramSpec
+    points: Sequence[Point]
     dtype: str
-    folder: Path
     seed: int
     preset: Preset
-    right: Mapping[str, Right]
     progress: Progress
-    found: dict[str, Timing] = field(default_factory=dict)
+    found: list[dict[str, Timing]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     prepared: Work | None = None
 
-    def run(self, arms: Sequence[Arm]) -> dict[str, Timing]:
-        """Time the arms. One that fails keeps what was found of it; the others go on. `facts` says of the session what no arm does."""
-        self.found = {arm.name: Timing() for arm in arms}
+    def run(self, arms: Sequence[Arm]) -> list[dict[str, Timing]]:
+        """Time the arms. One that fails keeps what was found of it; the others go on."""
+        self.found = [{arm.name: Timing() for arm in arms if arm.name in point.right} for point in self.points]
         contestants = [Contestant(arm.name, arm) for arm in arms]
         if self.preset.twin and arms:
             arm = random.Random(f"{self.seed}/twin").choice(list(arms))
             contestants.append(Contestant(f"{arm.name} again", arm, twin=True))
         self.players = {each.name: each for each in contestants}
         self.facts = {"twin": next((each.arm.name for each in contestants if each.twin), None), "epochs": []}
+        every = {
+            work: rounds for number, point in enumerate(self.points) for work, rounds in works(point.spec, self.preset, number).items()
+        }
         began = time.monotonic()
 
         def enough(epochs: int) -> bool:
-            return time.monotonic() - began > self.preset.budget or all(map(self.settled, self.steps))
+            spent = time.monotonic() - began > self.preset.budget
+            return spent or all(self.settled(work) for work in every if work.name == "step")
 
         if arms:
-            session(list(self.players), works(self.spec, self.preset), self.preset, self.seed, self.opened, enough)
+            session(list(self.players), every, self.preset, self.seed, self.opened, enough)
         return self.found
 
-    @property
-    def steps(self) -> list[Work]:
-        """The works that are ranked: training steps."""
-        return [work for work in works(self.spec, self.preset) if work[0] == "step"]
-
     def settled(self, work: Work) -> bool:
-        """Whether more epochs would change nothing that matters."""
-        blocks = [{**row, "arm": name} for name, timing in self.found.items() if timing.failure is None for row in timing.blocks]
-        found = ranking(blocks, *work, self.preset.target)
+        """Whether more epochs would change nothing that matters at a work."""
+        timings = self.found[work.point].items()
+        blocks = [{**row, "arm": name} for name, timing in timings if timing.failure is None for row in timing.blocks]
+        found = ranking(blocks, work.name, work.variant, self.preset.target)
         return found is None or settled(found, self.preset.target)
 
-    def guarded(self, timing: Timing, task: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something with an arm; what goes wrong becomes its failure."""
-        try:
-            return task(*arguments)
-        except ArmFailed as problem:
-            timing.failure = timing.failure or (problem.status, problem.reason)
-            return None
+    def timing(self, name: str, point: int) -> Timing | None:
+        """What is kept of a contestant at a program; None where its arm is not timed there."""
+        return self.found[point].get(self.players[name].arm.name)
+
+    def fails(self, name: str, problem: ArmFailed, point: int | None = None) -> None:
+        """Write down why an arm failed: at one program, or at all."""
+        for number in range(len(self.points)) if point is None else [point]:
+            timing = self.timing(name, number)
+            if timing is not None and timing.failure is None:
+                timing.failure = (problem.status, problem.reason)
+
+    def alive(self, name: str, point: int) -> bool:
+        """Whether a contestant is timed at a program and has not failed there."""
+        timing = self.timing(name, point)
+        return timing is not None and timing.failure is None
 
     @contextmanager
     def opened(self, epoch: int, order: Sequence[str]) -> Iterator[Field]:
@@ -159,141 +187,162 @@ class Lane:
         with ExitStack() as stack:
             seats: dict[str, Seat] = {}
             for name in order:
-                each = self.players[name]
-                if self.found[each.arm.name].failure is None:
+                if any(self.alive(name, number) for number in range(len(self.points))):
                     self.progress(name, {"phase": f"epoch {epoch + 1}: starting alone"})
-                    self.guarded(self.found[each.arm.name], self.open, stack, each, seats, epoch)
-            for name, seat in seats.items():
-                self.guarded(self.timing(name), self.watch, name, seat)
-            alive = [name for name in seats if self.timing(name).failure is None]
-            if alive:
-                self.progress("", {"phase": f"timing {len(alive)} arms in turn{self.which(epoch)}"})
-            yield {name: self.visitor(name, seats) for name in alive}
-            for name in alive:
-                self.guarded(self.timing(name), self.check, self.players[name], seats[name].worker, "again")
-            self.machine(epoch, [seats[name].worker for name in alive])
+                    try:
+                        seats[name] = self.open(stack, self.players[name], epoch)
+                    except ArmFailed as problem:
+                        self.fails(name, problem)
+            yield {name: self.visitor(name, seats) for name in seats}
+            self.leave(seats)
+            self.machine(epoch, seats)
 
-    def which(self, epoch: int) -> str:
-        """An epoch in words; "" where there is only one."""
-        least, most = self.preset.least, self.preset.most
-        return f", epoch {epoch + 1} of {least} to {most}" if most > 1 else ""
+    def open(self, stack: ExitStack, each: Contestant, epoch: int) -> Seat:
+        """Start a worker alone.
 
-    def timing(self, name: str) -> Timing:
-        """What is kept of a contestant."""
-        return self.found[self.players[name].arm.name]
-
-    def open(self, stack: ExitStack, each: Contestant, seats: dict[str, Seat], epoch: int) -> None:
-        """Start a worker alone, hold its first losses against the numeric lane's, and warm it up."""
-        arm = each.arm
+        Raises:
+            ArmFailed: it does not start.
+        """
         # where stacks and heaps lie is luck that a process keeps (Mytkowicz et al. 2009): each gets its own
         luck = {"PADDING": "x" * secrets.randbelow(4096), "TORCHINDUCTOR_CACHE_DIR": str(self.crew.folder / "inductor")}
-        worker = stack.enter_context(self.crew.worker(arm, f"{each.name} timing", luck))
-        adapter = backend(arm)
-        opened = worker.ask("open", module=adapter.module, place=adapter.place)
-        built = worker.ask(
-            "build", spec=encode(self.spec), dtype=self.dtype, device=self.crew.device, mode=arm.mode,
-            data=str(self.folder / "data.npz"), state=str(self.folder / "initial.npz"),
-        )  # fmt: skip
-        facts = {
-            "epoch": epoch, "twin": each.twin, "import": opened["import"], "memory_import": opened["memory"], "build": built["build"],
-            "memory_build": built["memory"],
-        }  # fmt: skip
-        seats[each.name] = Seat(worker)
-        self.found[arm.name].epochs.append(facts)
-        variant = self.steps[0][1]
-        facts.update(self.start(each, seats[each.name], variant))
+        worker = stack.enter_context(self.crew.worker(each.arm, f"{each.name} timing", luck))
+        adapter = backend(each.arm)
+        found = worker.ask("open", module=adapter.module, place=adapter.place)
+        facts = {"epoch": epoch, "twin": each.twin, "import": found["import"], "memory_import": found["memory"]}
+        return Seat(worker, {**facts, "idle": idle(worker)})
 
-    def start(self, each: Contestant, seat: Seat, variant: str) -> dict[str, Any]:
-        """Compile, take the first steps, warm up.
-
-        Raises:
-            ArmFailed: it does not compute what it has to, or takes more threads than it may.
-        """
-        found: dict[str, Any] = seat.worker.ask("start", native_dropout=variant == NATIVE)
-        seat.variant, seat.steps = variant, {"step": found["step"]}
-        losses = found.pop("losses")
-        if variant != NATIVE:
-            self.compare(each, losses)
-        if found["cores"] > self.crew.threads + BESIDE:
-            raise ArmFailed("invalid", f"it used {found['cores']:.1f} cores where {self.crew.threads} were allowed")
-        return found
-
-    def check(self, each: Contestant, worker: Worker, command: str) -> None:
-        """The first steps once more: what was timed still computes what it did."""
-        if self.steps[-1][1] != NATIVE:
-            self.compare(each, worker.ask(command))
-
-    def compare(self, each: Contestant, losses: Sequence[float]) -> None:
-        """Hold the losses of the first steps against the numeric lane's.
-
-        Raises:
-            ArmFailed: one is further off than rounding alone can move it.
-        """
-        right = self.right.get(each.arm.name)
-        if right is None:
-            return
-        for step, (loss, wanted, allowed) in enumerate(zip(losses, right.losses, right.allowed, strict=False)):
-            if not (loss == wanted or abs(loss - wanted) <= allowed * abs(wanted)):
-                raise ArmFailed("invalid", f"timed, its loss at step {step} is {loss:.9g}; the numeric lane had {wanted:.9g}")
-
-    def watch(self, name: str, seat: Seat) -> None:
-        """How much CPU a worker burns when nobody asks it: threads that spin would take their neighbour's time."""
-        before = seat.worker.ask("cpu")
-        time.sleep(IDLE)
-        facts = self.timing(name).epochs[-1]
-        facts["idle"] = (seat.worker.ask("cpu") - before) / IDLE
-
-    def visitor(self, name: str, seats: Mapping[str, Seat]) -> Callable[[Visit], Row | None]:
+    def visitor(self, name: str, seats: dict[str, Seat]) -> Callable[[Visit], Row | None]:
         """What visits a contestant."""
-        timing = self.timing(name)
 
         def visit(at: Visit) -> Row | None:
             if self.prepared != at.work:
                 self.prepare(at.work, seats)
-            return None if timing.failure is not None else self.guarded(timing, self.block, name, seats[name], at)
+            if not self.alive(name, at.work.point):
+                return None
+            try:
+                return self.block(name, seats[name], at)
+            except ArmFailed as problem:
+                self.fails(name, problem, at.work.point)
+                return None
 
         return visit
 
     def prepare(self, work: Work, seats: Mapping[str, Seat]) -> None:
-        """Warm all contestants up for a work, before its first round."""
-        self.prepared = work
+        """Bring all contestants to a work, and warm them up for it, before its first round."""
+        before, self.prepared = self.prepared, work
+        if before is not None and before[1:] != work[1:]:
+            self.leave(seats)
         for name, seat in seats.items():
-            if self.timing(name).failure is None:
-                self.guarded(self.timing(name), self.prepare_one, name, seat, work)
+            if self.alive(name, work.point):
+                try:
+                    self.prepare_one(self.players[name], seat, work)
+                except ArmFailed as problem:
+                    self.fails(name, problem, work.point)
+        count = sum(self.alive(name, work.point) for name in seats)
+        if count and (before is None or before.point != work.point):
+            self.progress("", {"phase": f"timing {count} arms in turn{self.where(work.point)}"})
 
-    def prepare_one(self, name: str, seat: Seat, work: Work) -> None:
-        """Warm one contestant up."""
-        doing, variant = work
-        facts = next(facts for facts in reversed(self.timing(name).epochs) if facts["twin"] == self.players[name].twin)
-        if seat.variant != variant:
-            facts[variant] = self.start(self.players[name], seat, variant)
-        if doing not in seat.steps:
-            facts[doing] = seat.worker.ask("prepare", work=doing)
-            seat.steps[doing] = facts[doing]["step"]
+    def where(self, point: int) -> str:
+        """The program and the epoch in words, where there are several."""
+        least, most, epoch = self.preset.least, self.preset.most, len(self.facts["epochs"]) + 1
+        parts = [f"program {point + 1} of {len(self.points)}"] if len(self.points) > 1 else []
+        parts += [f"epoch {epoch} of {least}{f' to {most}' if most > least else ''}"] if most > 1 else []
+        return "".join(f", {part}" for part in parts)
+
+    def prepare_one(self, each: Contestant, seat: Seat, work: Work) -> None:
+        """Bring one contestant to a work.
+
+        Raises:
+            ArmFailed: see `build` and `start`.
+        """
+        timing = self.found[work.point][each.arm.name]
+        if seat.point != work.point:
+            timing.epochs.append(self.build(each, seat, work.point))
+        facts = next(facts for facts in reversed(timing.epochs) if facts["twin"] == each.twin)
+        if seat.variant != work.variant:
+            found = self.start(each, seat, work)
+            facts.update({work.variant: found} if "step" in facts else found)
+        if work.name not in seat.steps:
+            facts[work.name] = seat.worker.ask("prepare", work=work.name)
+            seat.steps[work.name] = facts[work.name]["step"]
+
+    def build(self, each: Contestant, seat: Seat, point: int) -> dict[str, Any]:
+        """Let a worker build a program."""
+        spec, folder = self.points[point].spec, self.points[point].folder
+        built = seat.worker.ask(
+            "build", spec=encode(spec), dtype=self.dtype, device=self.crew.device, mode=each.arm.mode,
+            data=str(folder / "data.npz"), state=str(folder / "initial.npz"),
+        )  # fmt: skip
+        seat.point, seat.variant = point, ""
+        return {**seat.opened, "build": built["build"], "memory_build": built["memory"]}
+
+    def start(self, each: Contestant, seat: Seat, work: Work) -> dict[str, Any]:
+        """Compile, take the first steps, hold their losses against the numeric lane's, warm up.
+
+        Raises:
+            ArmFailed: it does not compute what it has to, or takes more threads than it may.
+        """
+        found: dict[str, Any] = seat.worker.ask("start", native_dropout=work.variant == NATIVE)
+        seat.variant, seat.steps = work.variant, {"step": found["step"]}
+        losses = found.pop("losses")
+        if work.variant != NATIVE:
+            check(losses, self.points[work.point].right[each.arm.name])
+        if found["cores"] > self.crew.threads + BESIDE:
+            raise ArmFailed("invalid", f"it used {found['cores']:.1f} cores where {self.crew.threads} were allowed")
+        return found
+
+    def leave(self, seats: Mapping[str, Seat]) -> None:
+        """The first steps once more: what was timed still computes what it did."""
+        for name, seat in seats.items():
+            if seat.point >= 0 and self.alive(name, seat.point) and seat.variant not in ("", NATIVE):
+                try:
+                    check(seat.worker.ask("again"), self.points[seat.point].right[self.players[name].arm.name])
+                except ArmFailed as problem:
+                    self.fails(name, problem, seat.point)
 
     def block(self, name: str, seat: Seat, at: Visit) -> Row:
-        """One block of one contestant."""
-        work, variant = at.work
-        steps, discard = block_size(seat.steps[work], self.preset.block)
-        found = seat.worker.ask("block", work=work, steps=steps, discard=discard)
+        """One block of one contestant.
+
+        Raises:
+            ArmFailed: its worker failed, or its loss is not finite any more.
+        """
+        work = at.work
+        steps, discard = block_size(seat.steps[work.name], self.preset.block)
+        found = seat.worker.ask("block", work=work.name, steps=steps, discard=discard)
         row = {
-            "twin": self.players[name].twin, "work": work, "variant": variant, "epoch": at.epoch, "round": at.number,
+            "twin": self.players[name].twin, "work": work.name, "variant": work.variant, "epoch": at.epoch, "round": at.number,
             "position": at.position, "before": at.before, **found,
         }  # fmt: skip
-        self.timing(name).blocks.append(row)
+        self.found[work.point][self.players[name].arm.name].blocks.append(row)
         return row
 
-    def machine(self, epoch: int, workers: Sequence[Worker]) -> None:
+    def machine(self, epoch: int, seats: Mapping[str, Seat]) -> None:
         """What the machine is like in this epoch: its load, its clock, and how fast it multiplies matrices."""
-        import psutil
-
         frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
         facts = {"epoch": epoch, "load": load(), "mhz": round(frequency.current) if frequency and frequency.current else None}
         try:
-            facts["peak"] = workers[0].ask("peak", dtype=self.dtype) if workers else None
+            facts["peak"] = next(iter(seats.values())).worker.ask("peak", dtype=self.dtype) if seats else None
         except ArmFailed:
             facts["peak"] = None
         self.facts["epochs"].append(facts)
+
+
+def check(losses: Sequence[float], right: Right) -> None:
+    """Hold the losses of the first steps against the numeric lane's.
+
+    Raises:
+        ArmFailed: one is further off than rounding alone can move it.
+    """
+    for step, (loss, wanted, allowed) in enumerate(zip(losses, right.losses, right.allowed, strict=False)):
+        if not (loss == wanted or abs(loss - wanted) <= allowed * abs(wanted)):
+            raise ArmFailed("invalid", f"timed, its loss at step {step} is {loss:.9g}; the numeric lane had {wanted:.9g}")
+
+
+def idle(worker: Worker) -> float:
+    """CPU seconds in a second that a worker burns when nobody asks it: threads that spin would take their neighbour's time."""
+    before = worker.ask("cpu")
+    time.sleep(IDLE)
+    return float(worker.ask("cpu") - before) / IDLE
 
 
 def block_size(step: float, seconds: float) -> tuple[int, int]:
@@ -301,10 +350,3 @@ def block_size(step: float, seconds: float) -> tuple[int, int]:
     step = max(step, 1e-7)
     least = SLOW_STEPS if step > SLOW else FAST_STEPS
     return max(math.ceil(seconds / step), least), min(max(math.ceil(DISCARD / step), 1), DISCARDED)
-
-
-def load() -> float | None:
-    """Load of the last minute, where the system tells."""
-    from ..records.provenance import load as told
-
-    return told()
