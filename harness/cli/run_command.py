@@ -21,6 +21,10 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 @options.timing
 @options.probes
 @options.native
+@click.option(
+    "--sweep", "sweeps", multiple=True, metavar="KEY=V1,V2,...",
+    help="Time the training step for every value, e.g. train.batch_size=1,8,64 or model.width=8,64,512; repeatable: a grid.",
+)
 @options.results
 @options.as_json
 @options.quiet
@@ -37,6 +41,7 @@ def command(
     timing: str,
     probes: bool,
     native: bool,
+    sweeps: tuple[str, ...],
     results: Path,
     as_json: bool,
     quiet: bool,
@@ -64,12 +69,15 @@ def command(
     from .show import show_run
 
     named = options.split_arms(arms)
+    changes = options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads)
+    if sweeps:
+        swept(experiment or DEFAULT, sweeps, named, files, changes, results, timing, as_json, quiet)
     with Progress(quiet) as progress:
         found = run(
             experiment or DEFAULT,
             arms=named,
             backends=files,
-            changes=options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads),
+            changes=changes,
             results=results,
             timing=timing,
             probes=probes,
@@ -85,3 +93,20 @@ def command(
     else:
         notice(f"saved {found.folder}")
     sys.exit(3 if named and missing and found.exit_code in (0, 1) else found.exit_code)
+
+
+def swept(
+    experiment: Path, sweeps: tuple[str, ...], arms: list[str], files: tuple[str, ...], changes: list[str], results: Path, timing: str,
+    as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Run a grid, show it and end."""
+    from ..execution.sweep import sweep
+    from .show_sweep import show_sweep
+
+    with Progress(quiet) as progress:
+        found = sweep(
+            experiment, sweeps, arms=arms, backends=files, changes=changes, results=results, timing=timing, progress=progress
+        )
+    show_sweep(found, as_json)
+    notice(f"not saved: {found.manifest['unsaved']}" if found.manifest.get("unsaved") else f"saved {found.folder}")
+    sys.exit(found.exit_code)

@@ -272,8 +272,8 @@ class Work:
         """The timing lane: arms whose numbers are right."""
         arms = [arm for arm in self.plan.arms if timed(self.records[arm.name])]
         compare, preset = self.plan.experiment.compare, PRESETS[name]
-        right = {arm.name: self.right(self.records[arm.name]) for arm in arms}
-        point = Point(self.plan.spec, self.folder, right)
+        wanted = {arm.name: right(self.records[arm.name], self.around(arm.name)) for arm in arms}
+        point = Point(self.plan.spec, self.folder, wanted)
         lane = TimingLane(self.crew, [point], compare.dtype, compare.seed, preset, self.progress)
         with ThreadPoolExecutor(max_workers=1) as threads, self.stopping():
             job = threads.submit(lane.run, arms)
@@ -287,13 +287,9 @@ class Work:
                 record.status, record.reason = result.failure[0], f"while it was timed: {result.failure[1]}"
             self.keep(record)
 
-    def right(self, record: Record) -> Right:
-        """What an arm's first steps have to be when it is timed: those of the numeric lane, to what rounding does to the loss there."""
-        reference = self.lane.references[forms_key(record.facts["forms"])]
-        ceilings = [row["ceiling"] for row in record.agreement if row["kind"] == "loss"]
-        around = reference.outcome.envelope
-        allowed = [LIMIT * max([*ceilings, *around[step : step + 1]]) for step in range(len(record.losses))]
-        return Right(record.losses, allowed)
+    def around(self, arm: str) -> list[float]:
+        """By step, how far rounding alone carries an arm's free training; empty where that was not measured."""
+        return self.lane.references[forms_key(self.records[arm].facts["forms"])].outcome.envelope
 
     def try_defaults(self) -> None:
         """What each framework's own defaults would move."""
@@ -348,6 +344,12 @@ class Work:
             **({} if self.native is None else {"native": self.native}),
             **({} if self.timing is None else {"timing": self.timing}),
         }  # fmt: skip
+
+
+def right(record: Record, envelope: Sequence[float]) -> Right:
+    """What an arm's first steps have to be when it is timed: those of the numeric lane, to what rounding does to the loss there."""
+    ceilings = [row["ceiling"] for row in record.agreement if row["kind"] == "loss"]
+    return Right(record.losses, [LIMIT * max([*ceilings, *envelope[step : step + 1]]) for step in range(len(record.losses))])
 
 
 def timed(record: Record) -> bool:

@@ -79,6 +79,7 @@ class Lane:
         free: arguments of the free pass (steps, evaluate, names, threshold).
         weights: fingerprint that every arm's first weights must have.
         progress: told what an arm is at.
+        installation: whether every arm's installation is looked at too (pre-flight, known faults).
     """
 
     crew: Crew
@@ -89,6 +90,7 @@ class Lane:
     free: Mapping[str, Any]
     weights: str
     progress: Progress
+    installation: bool = True
     references: dict[str, Reference] = field(default_factory=dict)
     failures: dict[str, ArmFailed] = field(default_factory=dict)
     locks: dict[str, Any] = field(default_factory=dict)
@@ -161,9 +163,8 @@ class Lane:
             reference = self.reference(forms)
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
-            outcome.facts["faults"] = worker.ask("faults")
-            crew = self.crew
-            outcome.facts["preflight"] = worker.ask("preflight", dtype=self.dtype, device=crew.device, mode=arm.mode, threads=crew.threads)
+            if self.installation:
+                outcome.facts.update(self.looked_at(worker, arm))
             rows = self.rows(reference, folder)
             wrong = wrong_steps(rows)
             suspect = Suspect(self, arm, reference, folder, rows, wrong)
@@ -174,6 +175,12 @@ class Lane:
         for step in reference.steps:
             (folder / f"forced-{step}.npz").unlink()
         return outcome
+
+    def looked_at(self, worker: Worker, arm: Arm) -> dict[str, Any]:
+        """What is known of an arm's installation: faults that its adapter looks for, and the pre-flight."""
+        device, threads = self.crew.device, self.crew.threads
+        found = worker.ask("preflight", dtype=self.dtype, device=device, mode=arm.mode, threads=threads)
+        return {"faults": worker.ask("faults"), "preflight": found}
 
     def replica_modes(self, steps: Sequence[Step]) -> list[str]:
         """The replicas that measure what rounding does at steps that are alike, those with sequential sums behind: half as many for probes,

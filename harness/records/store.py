@@ -64,14 +64,14 @@ class Store:
     problem: str = ""
 
     @classmethod
-    def create(cls, results: Path, name: str) -> Store:
-        """Make a new run's folder.
+    def create(cls, results: Path, name: str, kind: str = "runs") -> Store:
+        """Make a new run's folder, or one of another kind.
 
         Raises:
             UsageError: nothing can be written there.
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        folder = results / "runs" / f"{name}-{stamp}-{secrets.token_hex(2)}"
+        folder = results / kind / f"{name}-{stamp}-{secrets.token_hex(2)}"
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             (folder / "arms").mkdir(parents=True)

@@ -12,6 +12,9 @@ from .problem import Problem, SpecError
 from .rules import EITHER
 
 NAME = "--set"
+#: not a key of the file: the size of every layer inside
+WIDTH = ("model", "width")
+SIZES = ("units", "filters")
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,32 @@ def apply(tree: dict[str, Any], texts: Sequence[str]) -> list[tuple[Change, Trai
     for text in texts:
         try:
             change = parsed(text)
-            made.append((change, put(tree, change)))
+            made += [(change, trail) for trail in (widen(tree, change) if change.key == WIDTH else [put(tree, change)])]
         except SpecError as error:
             problems += error.problems
     if problems:
         raise SpecError(problems, NAME)
     replace_other(tree, {trail for _, trail in made})
     return made
+
+
+def widen(tree: dict[str, Any], change: Change) -> list[Trail]:
+    """`model.width=64`: units or filters of every layer of the model but the last that has them. A layer in `repeat` or `residual` keeps
+    its own.
+
+    Raises:
+        SpecError: there is no such layer.
+    """
+    layers = (tree.get("model") or {}).get("layers") or []
+    sized = [
+        ("model", "layers", place, name)
+        for place, layer in enumerate(layers) if isinstance(layer, dict) for name in SIZES if name in layer
+    ]  # fmt: skip
+    if len(sized) < 2:
+        raise change.refuse(1, "the model has no width: no layer but the last has units or filters", "name a layer's own key")
+    for trail in sized[:-1]:
+        layers[trail[2]][trail[3]] = change.value
+    return list(sized[:-1])
 
 
 def replace_other(tree: dict[str, Any], given: set[Trail]) -> None:
