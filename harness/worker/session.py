@@ -198,10 +198,16 @@ class Session:
         """Peak memory so far, MiB."""
         return {"peak": peak_memory()}
 
+    def peak(self, dtype: str, seconds: float = 0.2) -> float:
+        """The best rate of a matrix product in this worker's threads, FLOP/s; see harness.worker.peak."""
+        from .peak import peak
+
+        return peak(dtype, seconds)
+
 
 COMMANDS = (
     "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "block", "memory",
-    "cases", "conformance", "supports", "signatures",
+    "cases", "conformance", "supports", "signatures", "peak",
 )  # fmt: skip
 
 
