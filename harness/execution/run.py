@@ -26,7 +26,7 @@ from ..records.record import Record
 from ..records.runs import others_running
 from ..records.store import Store
 from ..registry import Arm, add_file
-from ..spec import encode, relevant_forms
+from ..spec import encode, relevant_forms, step_flops
 from ..tables import Run
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point, Right
@@ -279,7 +279,8 @@ class Work:
             job = threads.submit(lane.run, arms)
             ended([job])
             (found,) = job.result()
-        self.timing = {"preset": name, **dataclasses.asdict(preset), **lane.facts}
+        spec, rows = self.plan.spec, self.plan.batch_size
+        self.timing = {"preset": name, "flops": {"step": step_flops(spec, rows)}, **dataclasses.asdict(preset), **lane.facts}
         for arm, result in found.items():
             record = self.records[arm]
             record.facts["timing"], record.blocks = {"epochs": result.epochs}, result.blocks

@@ -25,6 +25,7 @@ from ..records.provenance import command, environment, load
 from ..records.record import Record
 from ..records.store import Store, write_parquet
 from ..registry import Arm, add_file, split
+from ..spec import step_flops
 from ..tables.costs import Costs
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point, Timing
@@ -37,7 +38,7 @@ from .run import Progress, ended, right, silent, working_folder
 #: steps that are drawn, and whose losses are compared; timed steps go through their batches in turn
 STEPS = 8
 #: what a cell says of its arm
-MEASURED = ("tier", "step_us", "step_p95_us", "ratio", "low", "high", "speed", "samples_per_s", "compile_s", "build_s")
+MEASURED = ("tier", "step_us", "step_p95_us", "ratio", "low", "high", "speed", "samples_per_s", "gflops", "compile_s", "build_s")
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,8 @@ class Work:
         """All cells."""
         for number, (point, found) in enumerate(zip(self.grid, self.plans, strict=True)):
             cells = self.cells[number]
-            facts = {"batch_size": found.batch_size, "timing": self.facts[0] if self.facts else {}}
+            session = {**(self.facts[0] if self.facts else {}), "flops": {"step": step_flops(found.spec, found.batch_size)}}
+            facts = {"batch_size": found.batch_size, "timing": session}
             costs = Costs([cell.record for cell in cells.values()], facts)
             timed = {row["arm"]: row for row in costs.timings() if row["variant"] == costs.variants[0]}
             for arm in found.arms:

@@ -8,6 +8,7 @@ from .codec import decode, encode
 from .datasets import Data, Facts, input_shape, known_facts
 from .experiment import Compare, Experiment, Model, Train
 from .fields import Call, Shape, Spec, about, family, float32
+from .flops import forward_flops, predict_flops, step_flops
 from .graph import INPUT, Node, Parameter, SpecProblem, Statistic, is_step, wired
 from .initializers import Initializer
 from .layers import Activation, ActivationFunction, Dense, Dropout, Flatten, Layer
@@ -21,6 +22,6 @@ __all__ = [
     "FORMS", "INPUT", "SGD", "Activation", "ActivationFunction", "Adam", "AdamW", "Call", "Compare", "Data", "Dense", "Dropout",
     "Experiment", "Facts", "Flatten", "Initializer", "Layer", "Loss", "Model", "Node", "Optimizer", "Parameter", "ProgramSpec", "RMSprop",
     "Regularizer", "Schedule", "Shape", "Spec", "SpecProblem", "Statistic", "Train", "about", "active_slots", "decode", "encode", "family",
-    "first_slot", "float32", "input_shape", "is_step", "known_facts", "program", "relevant_forms", "steps_per_epoch", "total_steps",
-    "wired",
+    "first_slot", "float32", "forward_flops", "input_shape", "is_step", "known_facts", "predict_flops", "program", "relevant_forms",
+    "step_flops", "steps_per_epoch", "total_steps", "wired",
 ]  # fmt: skip

@@ -216,10 +216,16 @@ class Session:
 
         return signatures(paths)
 
+    def peak(self, dtype: str, seconds: float = 0.2) -> float:
+        """The best rate of a matrix product in this worker's threads, FLOP/s; see harness.worker.peak."""
+        from .peak import peak
+
+        return peak(dtype, seconds)
+
 
 COMMANDS = (
     "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "prepare", "block",
-    "again", "cpu", "compilations", "cases", "conformance", "supports", "signatures",
+    "again", "cpu", "compilations", "cases", "conformance", "supports", "signatures", "peak",
 )  # fmt: skip
 
 
