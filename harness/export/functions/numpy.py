@@ -243,7 +243,8 @@ def bilinear_shares(length, times):
     nothing beyond the outer ones."""
     shares = np.zeros((length * times, length))
     for place in range(length * times):
-        before, rest = divmod(2 * place + 1 - times, 2 * times)  # its centre is (place + 1/2) / times - 1/2 = before + rest / (2 times)
+        # its centre stands at (place + 1/2) / times - 1/2 = before + rest / (2 times)
+        before, rest = divmod(2 * place + 1 - times, 2 * times)
         shares[place, max(before, 0)] += 1 - rest / (2 * times)
         shares[place, min(before + 1, length - 1)] += rest / (2 * times)
     return shares

@@ -10,7 +10,8 @@ from ..draft import Draft
 from .layers import lines
 from .losses import Outputs, loss_lines
 from .optimizers import training
-from .place import LOCAL, Lines, Names, Place, number
+from .place import LOCAL, Lines, Names, Place, gradient, number, parameter
+from .wrapping import wrapped
 
 BODY = '''\
 def parameters():
@@ -46,11 +47,11 @@ def body(draft: Draft) -> str:
     spec = draft.spec
     values = arguments(spec)
     text = BODY.format(
-        batch=f"{sentence(list(values))} of a step.",
+        batch=f"{sentence(list(values))} of a step{classes(spec)}.",
         batch_lines="\n    ".join(batch_lines(values)),
         arguments=", ".join(["p", *values]),
         docstring=remark(spec),
-        text="\n    ".join(function(draft)).replace("\n    \n", "\n\n"),
+        text="\n".join(part for line in function(draft) for part in wrapped(line, 4)).lstrip(),
     )
     return text + training(spec.optimizer, draft.dtype)
 
@@ -73,6 +74,11 @@ def sentence(names: Sequence[str]) -> str:
     """Names as they stand in a sentence: `Inputs, targets and masks`."""
     titles = ["Inputs", *names[1:]]
     return f"{', '.join(titles[:-1])} and {titles[-1]}"
+
+
+def classes(spec: ProgramSpec) -> str:
+    """What has to be said of the weights."""
+    return "; the weights of classes are in those of their rows" if getattr(spec.loss, "class_weights", None) else ""
 
 
 def batch_lines(values: Mapping[str, str]) -> list[str]:
@@ -101,7 +107,7 @@ def function(draft: Draft) -> list[str]:
         *(line for found in written for line in found.forward),
         *unread(spec, draft),
         "",
-        "# loss",
+        f"# loss: {spec.loss.type.replace('_', ' ')}",
         *loss_lines(Outputs(last.y, last.d, spec, draft.dtype)),
         "",
         "# backward",
@@ -137,11 +143,11 @@ def backward(places: Sequence[Place], written: Sequence[Lines], learns: Mapping[
         if not learns[at.node.name]:
             continue
         if at.node.name not in there:
-            found += [f'g["{item.name}"] = np.zeros_like(p["{item.name}"])' for item in at.node.parameters]
+            found += [f"{gradient(item.name)} = np.zeros_like({parameter(item.name)})" for item in at.node.parameters]
             continue
         found += text.back
         for name, value in text.gradients.items():
-            found.append(f'g["{name}"] {"+=" if name in parameters else "="} {value}')
+            found.append(f"{gradient(name)} {'+=' if name in parameters else '='} {value}")
             parameters.add(name)
         for name, value in zip(at.node.inputs, text.inputs, strict=True):
             if learns[name] and value:
@@ -155,7 +161,7 @@ def penalties(spec: ProgramSpec, dtype: str) -> list[str]:
     """What they add to the loss and to the gradients."""
     found: list[str] = []
     for name, (l1, l2) in spec.penalties.items():
-        w, g = f'p["{name}"]', f'g["{name}"]'
+        w, g = parameter(name), gradient(name)
         if l1:
             found += [f"loss += {number(l1, dtype)} * np.sum(np.abs({w}))", f"{g} += {number(l1, dtype)} * np.sign({w})"]
         if l2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...spec.layers import Embedding, Take
-from .place import Lines, Place, but_last, rows
+from .place import Lines, Place, but_last, parameter, quoted, rows
 
 
 def affine(x: str, kernel: str, bias: str) -> str:
@@ -35,7 +35,7 @@ def dense(at: Place) -> Lines:
 
 def tied_dense(at: Place) -> Lines:
     """y = x E^T + b; its part of the table's gradient comes first on the way back."""
-    table = f'p["{at.node.table}"]'
+    table = parameter(at.node.table)
     gradients = {at.node.table: f"{rows(at.d, at.rank)}.T @ {rows(at.x, at.rank)}", **bias_gradient(at, at.d, at.rank)}
     return Lines((f"{at.y} = {affine(at.x, f'{table}.T', own(at, 'bias'))}",), (f"{at.d} @ {table}",), gradients)
 
@@ -72,13 +72,13 @@ def take(at: Place) -> Lines:
 
 def masking(at: Place) -> Lines:
     """Dropout: times the mask, both ways."""
-    mask = f'masks["{at.node.name}"]'
+    mask = f"masks[{quoted(at.node.name)}]"
     return Lines((f"{at.y} = {at.x} * {mask}",), (f"{at.d} * {mask}",))
 
 
 def noise(at: Place) -> Lines:
     """Noise that is added."""
-    return Lines((f'{at.y} = {at.x} + masks["{at.node.name}"]',), (at.d,))
+    return Lines((f"{at.y} = {at.x} + masks[{quoted(at.node.name)}]",), (at.d,))
 
 
 def prelu(at: Place) -> Lines:

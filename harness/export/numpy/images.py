@@ -10,7 +10,6 @@ from ...spec.layers import (
     Conv2DTranspose,
     Convolution,
     Cropping,
-    DepthwiseConv2D,
     MaxPooling,
     UpSampling,
     UpSampling2D,
@@ -83,9 +82,6 @@ def transposed_convolution(at: Place) -> Lines:
 
 def depthwise_convolution(at: Place) -> Lines:
     """Each channel alone."""
-    layer: DepthwiseConv2D = at.layer
-    if len(layer.kernel) != layer.rank:
-        raise ValueError("a depthwise_conv2d has two axes")
     arguments, options = (at.x, at.p("kernel")), window(at)
     d_x = at.names.new(f"{at.d}_x") if at.needed else "_"
     back = f"{d_x}, {at.g('kernel')} = {call('depthwise_backward', at.d, *arguments, **options)}"

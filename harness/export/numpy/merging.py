@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ...spec.layers import Concatenate
 from .place import Lines, Place
 
@@ -41,5 +43,5 @@ def concatenate(at: Place) -> Lines:
     ends = [0]
     for shape in at.node.input_shapes:
         ends.append(ends[-1] + shape[axis - 1])
-    parts = tuple(f"{at.d}[{before}{start}:{end}]" for start, end in zip(ends, ends[1:], strict=False))
+    parts = tuple(f"{at.d}[{before}{start}:{end}]" for start, end in pairwise(ends))
     return Lines((f"{at.y} = np.concatenate([{', '.join(at.xs)}], axis={axis})",), parts)

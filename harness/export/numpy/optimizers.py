@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ...spec import Optimizer
+from ...spec.tree import short
 from ..draft import NotWritten
 from .place import number
 from .schedules import learning_rate
@@ -20,6 +21,7 @@ class Rule:
         each: lines for one parameter.
         slots: names of what it keeps for each parameter -> their first value.
         constants: fields that it reads as variables of the same name.
+        counts: whether it reads t, the number of the update.
         once: lines of an update before the parameters.
         start: lines before the first update.
     """
@@ -27,6 +29,7 @@ class Rule:
     each: tuple[str, ...]
     slots: Mapping[str, float]
     constants: tuple[str, ...]
+    counts: bool = False
     once: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
 
@@ -50,7 +53,7 @@ def sgd(spec: Any) -> Rule:
 
 def adam(spec: Any) -> Rule:
     """Also AdamW, whose decay comes before."""
-    return Rule((*MOMENTS, *CORRECTED, "p[name] -= rate * m_hat / (np.sqrt(v_hat) + epsilon)"), ADAM, BETAS)
+    return Rule((*MOMENTS, *CORRECTED, "p[name] -= rate * m_hat / (np.sqrt(v_hat) + epsilon)"), ADAM, BETAS, True)
 
 
 def nadam(spec: Any) -> Rule:
@@ -64,6 +67,7 @@ def nadam(spec: Any) -> Rule:
         ),
         ADAM,
         BETAS,
+        True,
         (
             "u, ahead = beta_1 * (1 - 0.96 ** (t / 250) / 2), beta_1 * (1 - 0.96 ** ((t + 1) / 250) / 2)",
             "product *= u  # u_1 ... u_t",
@@ -82,6 +86,7 @@ def adamax(spec: Any) -> Rule:
         ),
         {"m": 0.0, "u": 0.0},
         BETAS,
+        True,
     )
 
 
@@ -139,6 +144,7 @@ def lamb(spec: Any) -> Rule:
         ),
         ADAM,
         (*BETAS, "weight_decay") if spec.weight_decay else BETAS,
+        True,
     )
 
 
@@ -146,6 +152,9 @@ RULES: Mapping[str, Callable[[Any], Rule]] = {
     "sgd": sgd, "adam": adam, "adamw": adam, "nadam": nadam, "adamax": adamax, "rmsprop": rmsprop, "adagrad": adagrad,
     "adadelta": adadelta, "lion": lion, "lamb": lamb,
 }  # fmt: skip
+
+#: what is said where constants have many digits
+ROUNDED = "# rounded to float32, as all frameworks get them"
 
 TRAIN = '''\
 def train():
@@ -178,21 +187,27 @@ def training(spec: Optimizer, dtype: str) -> str:
 
 def start(spec: Optimizer, rule: Rule, dtype: str) -> list[str]:
     """What stands before the first step."""
-    known = {field.name for field in fields(spec)}
-    values = {name: getattr(spec, name) for name in rule.constants if name in known}
-    if spec.schedule is None:
-        values = {"rate": spec.learning_rate, **values}
-    if spec.coupled_decay or spec.decoupled_decay:
-        values["weight_decay"] = spec.weight_decay
-    slots = dict(rule.slots)
-    if spec.gradient_accumulation_steps > 1:
-        slots["total"] = 0.0
+    values = {name: number(value, dtype) for name, value in constants(spec, rule).items()}
+    exact = [] if all(short(float(value)) == float(value) for value in values.values()) else [ROUNDED]
+    slots = [f"filled(p, {number(first, dtype)})" if first else "filled(p)" for first in rule.slots.values()]
     return [
-        *([f"{', '.join(values)} = {', '.join(number(value, dtype) for value in values.values())}"] if values else []),
-        *(f"{name} = filled(p{f', {number(first, dtype)}' if first else ''})" for name, first in slots.items()),
+        *exact,
+        *([f"{', '.join(values)} = {', '.join(values.values())}"] if values else []),
+        *([f"{', '.join(rule.slots)} = {', '.join(slots)}"] if slots else []),
+        *(["total = filled(p)"] if spec.gradient_accumulation_steps > 1 else []),
         *rule.start,
         "losses = []",
     ]
+
+
+def constants(spec: Optimizer, rule: Rule) -> dict[str, float]:
+    """What `train` reads as variables, by name."""
+    found = {name: getattr(spec, name) for name in rule.constants}
+    if spec.schedule is None:
+        found = {"rate": spec.learning_rate, **found}
+    if spec.coupled_decay or spec.decoupled_decay:
+        found["weight_decay"] = spec.weight_decay
+    return found
 
 
 def accumulated(spec: Optimizer) -> list[str]:
@@ -224,7 +239,7 @@ def counted(spec: Optimizer, rule: Rule) -> list[str]:
     """The number of the update, and its learning rate, as far as they are read."""
     steps = spec.gradient_accumulation_steps
     lines = []
-    if any("**t" in line or "(t " in line for line in (*rule.each, *rule.once)):
+    if rule.counts:
         lines.append("t = step + 1" if steps == 1 else f"t = (step + 1) // {steps}")
     if spec.schedule is not None:
         lines.append(f"rate = learning_rate({'step' if steps == 1 else f'step // {steps}'})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,9 @@ from ...spec.tree import short
 from ..draft import Draft, free
 
 #: names that the function of loss and gradients uses besides
-LOCAL = frozenset({"p", "g", "difference", "share", "one_hot", "log_p", "terms", "slopes", "loss_and_gradients", "parameters"})
+LOCAL = frozenset(
+    {"p", "g", "difference", "share", "log_p", "terms", "slopes", "loss_and_gradients", "parameters", "learning_rate"}
+)
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,11 @@ class Place:
 
     def p(self, short_name: str) -> str:
         """A parameter of its own."""
-        return f'p["{self.full(short_name)}"]'
+        return parameter(self.full(short_name))
 
     def g(self, short_name: str) -> str:
         """Its gradient."""
-        return f'g["{self.full(short_name)}"]'
+        return gradient(self.full(short_name))
 
     def new(self, word: str) -> str:
         """Another name, which begins with its value's: `lstm_1_kept`."""
@@ -127,6 +130,21 @@ def number(value: float, dtype: str) -> str:
     """A constant of the spec, which float32 can hold, with as few digits as the dtype allows."""
     brief = short(value)
     return repr(brief if dtype == "float32" or brief == value else value)
+
+
+def quoted(name: str) -> str:
+    """A name as a string of Python."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def parameter(name: str) -> str:
+    """A parameter by its canonical name."""
+    return f"p[{quoted(name)}]"
+
+
+def gradient(name: str) -> str:
+    """Its gradient."""
+    return f"g[{quoted(name)}]"
 
 
 def but_last(rank: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ...spec.layers import GRU
 from .core import affine, affine_gradients, own
 from .place import Lines, Place, call
 
@@ -14,7 +15,7 @@ class Steps:
     """What the lines through time and back read and make.
 
     Attributes:
-        z: the projected inputs, x W + b, in the order of the steps.
+        z: name of the projected inputs, x W + b, in the order of the steps.
         d_states: the gradient at all states, in that order too.
         states: name of all states.
         d_z: name of the gradient at z.
@@ -35,15 +36,16 @@ def recurrent(at: Place, through: Through) -> Lines:
     layer = at.layer
     flip = "[:, ::-1]" if layer.go_backwards else ""
     bias = f"{at.p('bias')}[0]" if has_two_biases(at) else own(at, "bias")
-    z, states, d_z = affine(at.x, at.p("kernel"), bias), at.new("states"), at.names.new(f"{at.d}_z")
+    z, states, d_z = at.new("z"), at.new("states"), at.names.new(f"{at.d}_z")
+    projected = affine(at.x, at.p("kernel"), bias)
     d_states = f"{at.d}{flip}" if layer.return_sequences else f"last_only({at.d}, {states})"
-    forward, back, d_bias = through(at, Steps(f"({z}){flip}" if flip else z, d_states, states, d_z))
+    forward, back, d_bias = through(at, Steps(z, d_states, states, d_z))
     read = f"{states}{flip}" if layer.return_sequences else f"{states}[:, -1]"
     gradients = affine_gradients(at, at.x, d_z, 3)
     if d_bias:
         gradients[at.full("bias")] = d_bias
     return Lines(
-        (forward, f"{at.y} = {read}"),
+        (f"{z} = ({projected}){flip}" if flip else f"{z} = {projected}", forward, f"{at.y} = {read}"),
         (f"{d_z} @ {at.p('kernel')}.T",),
         gradients,
         (back, f"{d_z} = {d_z}{flip}") if flip else (back,),
@@ -52,7 +54,8 @@ def recurrent(at: Place, through: Through) -> Lines:
 
 def has_two_biases(at: Place) -> bool:
     """Whether a gru has a bias for h U too."""
-    return at.layer.type == "gru" and at.layer.reset_after and at.layer.use_bias
+    layer = at.layer
+    return isinstance(layer, GRU) and layer.reset_after and layer.use_bias
 
 
 def by_states(at: Place, steps: Steps) -> tuple[str, str, str]:
