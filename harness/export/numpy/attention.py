@@ -22,10 +22,11 @@ def multi_head_attention(at: Place) -> Lines:
     back = [f"{', '.join(d_parts.values())} = attention_backward({at.d} @ {at.p('output_kernel')}.T, {kept})"]
     if layer.rotary_base:
         back += [f"{d_parts[name]} = {turned(at, name, d_parts[name], -1)}" for name in ("query", "key")]
+    inputs, sums = at_inputs(at, d_parts, count) if at.needed else (("",) * len(at.xs), [])
     gradients = affine_gradients(at, heads, at.d, 3, "output_kernel", "output_bias")
     for name, source in sources.items():
         gradients |= affine_gradients(at, source, d_parts[name], 3, f"{name}_kernel", f"{name}_bias")
-    return Lines(tuple(forward), at_inputs(at, d_parts, count), gradients, tuple(back))
+    return Lines(tuple(forward), inputs, gradients, (*back, *sums))
 
 
 def projected(at: Place, name: str, source: str) -> str:
@@ -47,11 +48,13 @@ def visible(at: Place) -> str | None:
     return " & ".join(filter(None, [causal, mask])) or None
 
 
-def at_inputs(at: Place, d_parts: dict[str, str], count: int) -> tuple[str, ...]:
-    """The gradients at what q, k and v are made of; a mask has none."""
+def at_inputs(at: Place, d_parts: dict[str, str], count: int) -> tuple[tuple[str, ...], list[str]]:
+    """The gradients at what q, k and v are made of, and the lines that add them up; a mask has none."""
+    kinds = ("x",) if count == 1 else ("query", "memory")
+    found = [at.names.new(f"{at.d}_{kind}") for kind in kinds]
     query, key, value = (f"{d_part} @ {at.p(f'{name}_kernel')}.T" for name, d_part in d_parts.items())
-    found = (query, f"{key} + {value}") if count == 2 else (f"{query} + {key} + {value}",)
-    return (*found, "") if at.layer.mask is not None else found
+    sums = [f"{found[0]} = {query}", f"{found[-1]} {'+=' if count == 1 else '='} {key}", f"{found[-1]} += {value}"]
+    return (*found, *([""] if at.layer.mask is not None else [])), sums
 
 
 def position_embedding(at: Place) -> Lines:
