@@ -165,5 +165,5 @@ def penalties(spec: ProgramSpec, dtype: str) -> list[str]:
         if l1:
             found += [f"loss += {number(l1, dtype)} * np.sum(np.abs({w}))", f"{g} += {number(l1, dtype)} * np.sign({w})"]
         if l2:
-            found += [f"loss += {number(l2, dtype)} * np.sum({w}**2)", f"{g} += 2 * {number(l2, dtype)} * {w}"]
+            found += [f"loss += {number(l2, dtype)} * np.sum({w} ** 2)", f"{g} += 2 * {number(l2, dtype)} * {w}"]
     return ["", "# penalties", *found, ""] if found else []
