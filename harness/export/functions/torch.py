@@ -68,8 +68,8 @@ class GRUResetBefore(nn.Module):
 class Attention(nn.Module):
     """Heads of softmax(q k^T / sqrt(size)) v, side by side, through a linear layer (Vaswani et al. 2017).
 
-    q is made of x, k and v of memory. With fewer kv_heads than heads, neighbouring heads share k and v. Zeros of the mask are steps of
-    the memory that are not looked at.
+    q is made of x, k and v of the memory, or of x as well. With fewer kv_heads than heads, neighbouring heads share k and v. Where the
+    mask is 0, a step of the memory is not looked at.
     """
 
     def __init__(self, features, heads, size, kv_heads=None, memory_features=None, bias=True):
@@ -80,17 +80,17 @@ class Attention(nn.Module):
         self.value = nn.Linear(memory_features or features, (kv_heads or heads) * size, bias)
         self.output = nn.Linear(heads * size, features, bias)
 
-    def forward(self, x, memory, causal=False, mask=None):
+    def forward(self, x, memory=None, causal=False, mask=None):
         """One output for each step of x."""
+        memory = x if memory is None else memory
         q, k, v = (y.unflatten(2, (-1, self.size)).transpose(1, 2) for y in (self.query(x), self.key(memory), self.value(memory)))
         if mask is not None:
             mask = (mask != 0)[:, None, None]  # True: look
             if causal:
                 mask = mask & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
                 causal = False  # it stands in the mask
-        y = functional.scaled_dot_product_attention(
-            self.turned(q), self.turned(k), v, attn_mask=mask, is_causal=causal, enable_gqa=True
-        )
+        q, k = self.turned(q), self.turned(k)
+        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=True)
         return self.output(y.transpose(1, 2).flatten(2))
 
     def turned(self, y):

@@ -20,7 +20,7 @@ def multi_head_attention(here: Here) -> Piece:
         made = call("RotaryAttention", steps, layer.rotary_base, here.channels, layer.num_heads, size, **options)
     reads = [value.channels_last for value in here.reads]
     mask = reads[-1] if layer.mask is not None else None
-    value = call(here.own, reads[0], reads[sources - 1], causal=layer.causal or None, mask=mask)
+    value = call(here.own, *reads[:sources], causal=layer.causal or None, mask=mask)
     return Piece(value, modules=[f"{here.own} = {made}"], weights=projections(here))
 
 
@@ -42,5 +42,5 @@ def position_embedding(here: Here) -> Piece:
 
 def sinusoidal_positions(here: Here) -> Piece:
     """A table of sines and cosines."""
-    table = call("sinusoidal_positions", *here.node.input_shape, base=here.layer.base)
+    table = call("sinusoidal_positions", *here.node.input_shape, base=unless(10000.0, here.layer.base))
     return Piece(f"{here.last} + {here.own}", modules=[f'self.register_buffer("{here.name}", {table}, persistent=False)'])

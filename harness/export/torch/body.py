@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...spec import INPUT, ProgramSpec
 from ..draft import Draft
 from .layers import piece
-from .losses import loss_lines, penalties
+from .losses import loss_lines
+from .names import ATTRIBUTES, OWN
 from .optimizers import training
 from .pieces import Here, Piece, Value, Weight
 from .schedules import factor
-
-#: names that scripts use
-OWN = (
-    "Model", "factor", "first_model", "found", "gradients", "loss_of", "losses", "model", "one", "optimizer", "outputs", "p",
-    "parameter", "parameters", "scheduler", "self", "terms",
-)  # fmt: skip
-#: attributes of every nn.Module, which layers cannot be called
-ATTRIBUTES = (
-    "add_module", "apply", "batch", "bfloat16", "buffers", "children", "compile", "cpu", "cuda", "double", "eval",
-    "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu",
-    "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters",
-    "parameters", "register_buffer", "register_module", "register_parameter", "requires_grad_", "set_extra_state",
-    "set_submodule", "share_memory", "state_dict", "to", "to_empty", "training", "xpu", "zero_grad",
-)  # fmt: skip
+from .text import wrapped
 
 MODEL = '''\
 class Model(nn.Module):
@@ -45,14 +33,15 @@ FIRST = '''\
 def first_model():
     """The model with the weights of the file; {layouts}."""
     p = {{name: torch.from_numpy(array) for name, array in {arrays}.items()}}
-    model = Model()
-    model.load_state_dict({{
+    state = {{
 {loads}
-    }})
+    }}
+    model = Model()
+    model.load_state_dict(state)
     return model
 
 
-def gradients(model):
+def gradients_of(model):
     """The gradients that lie in the model, by the file's names and as it has them."""
     found = {{
 {backs}
@@ -65,7 +54,7 @@ def first_gradients():
     model = first_model()
     loss = loss_of(model, *batch(0))
     loss.backward()
-    return loss.item(), gradients(model)
+    return loss.item(), gradients_of(model)
 '''
 
 
@@ -122,7 +111,7 @@ def body(draft: Draft) -> str:
     spec, model = draft.spec, model_of(draft)
     weights = [model.tables[item.name] for item in spec.parameters]
     parts = [
-        "torch.set_default_dtype(getattr(torch, DTYPE))\n",
+        "dtype = getattr(torch, DTYPE)\ntorch.set_default_dtype(dtype)\n",
         class_of(draft, model),
         batches(spec),
         loss_of(spec, model),
@@ -147,47 +136,47 @@ def class_of(draft: Draft, model: Model) -> str:
     )  # fmt: skip
 
 
-def indented(lines: list[str]) -> str:
+def indented(lines: Sequence[str]) -> str:
     """As statements of a method."""
-    return "\n".join(f"        {line}" for line in lines)
+    return "\n".join(f"        {part}" for line in lines for part in wrapped(line, 8))
 
 
-def arguments(spec: ProgramSpec) -> str:
+def given(spec: ProgramSpec) -> list[str]:
     """What a batch holds."""
-    more = ["weights"] if spec.weighted else []
-    return ", ".join(["x", "targets", *more, *(["masks"] if spec.random_nodes else [])])
+    return ["x", "targets", *(["weights"] if spec.weighted else []), *(["masks"] if spec.random_nodes else [])]
 
 
 def batches(spec: ProgramSpec) -> str:
     """The function `batch`."""
-    whole = {"x": spec.integer_inputs, "targets": spec.targets == "integer", "weights": False}
-    files = {"x": "inputs", "targets": "targets", **({"weights": "weights"} if spec.weighted else {})}
-    lines = [
-        f'{name} = torch.tensor(FILE["{kind}"][step], dtype={"torch.int64" if whole[name] else "torch.get_default_dtype()"})'
-        for name, kind in files.items()
-    ]
+    whole = {"x": spec.integer_inputs, "targets": spec.targets == "integer"}
+    lines = {name: f"torch.tensor({array_of(name)}, dtype={'torch.int64' if whole.get(name) else 'dtype'})" for name in given(spec)}
     if spec.random_nodes:
-        array = "torch.tensor(array[step], dtype=torch.get_default_dtype())"
-        lines.append(f'masks = {{name: {array} for name, array in group("masks").items()}}')
-    inside = "\n".join(f"    {line}" for line in lines)
-    return f'def batch(step):\n    """What a step is trained on."""\n{inside}\n    return {arguments(spec)}\n'
+        lines["masks"] = '{name: torch.tensor(array[step], dtype=dtype) for name, array in group("masks").items()}'
+    inside = "\n".join(f"    {name} = {text}" for name, text in lines.items())
+    *names, last = ["inputs", *lines][:1] + [*lines][1:]
+    about = f"{', '.join(names).capitalize()} and {last} of a step."
+    return f'def batch(step):\n    """{about}"""\n{inside}\n    return {", ".join(lines)}\n'
+
+
+def array_of(name: str) -> str:
+    """Where the file has an argument of the model or the loss, for one step."""
+    return f'FILE["{"inputs" if name == "x" else name}"][step]'
 
 
 def loss_of(spec: ProgramSpec, model: Model) -> str:
     """The function of the model and a batch."""
-    given = "model, " + arguments(spec)
+    arguments = ", ".join(["model", *given(spec)])
     outputs = "outputs = model(x, masks)" if spec.random_nodes else "outputs = model(x)"
-    lines = [outputs, *loss_lines(spec), *penalties(spec, model.tables), "return loss"]
-    inside = "\n".join(f"    {line}" for line in lines)
     about = "The loss of a batch, penalties on weights included." if spec.penalties else "The loss of a batch."
-    return f'def loss_of({given}):\n    """{about}"""\n{inside}\n'
+    inside = "\n".join(f"    {line}" for line in [outputs, *loss_lines(spec, model.tables)])
+    return f'def loss_of({arguments}):\n    """{about}"""\n{inside}\n'
 
 
 def first(spec: ProgramSpec, model: Model) -> str:
     """The functions that read the file's weights, and give the gradients back."""
     loads = {key: text for name, weight in model.tables.items() for key, text in weight.loading(name).items()}
     backs = {item.name: model.tables[item.name].gradient() for item in spec.parameters}
-    turned = any(text.endswith(".T") or "permute" in text for text in loads.values())
+    turned = any(".T" in text or "permute" in text for text in loads.values())
     return FIRST.format(
         layouts="PyTorch's kernels are (outputs, inputs, ...)" if turned else "they lie in PyTorch as in the file",
         arrays='{**group("parameters"), **group("statistics")}' if spec.statistics else 'group("parameters")',

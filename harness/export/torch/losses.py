@@ -10,8 +10,8 @@ from ..draft import NotWritten
 from .pieces import Weight
 from .text import Part, call, number, unless
 
-#: from the loss' spec, the targets' expression and a reduction to its text
-Term = Callable[[Any, str], str]
+#: from the loss' spec and a reduction to its expression: one number, the mean over everything, or with NONE each element or term
+Term = Callable[[Any, str | None], str]
 NONE = '"none"'
 
 
@@ -20,7 +20,7 @@ def classes_second(name: str, rank: int) -> str:
     return name if rank < 2 else f"{name}.movedim(-1, 1)"
 
 
-def framework(function: str, **more: Part) -> Callable[[Any, str | None], str]:
+def framework(function: str, **more: Part) -> Term:
     """One of torch.nn.functional's, elementwise."""
     return lambda loss, reduction: call(f"functional.{function}", "outputs", "targets", **more, reduction=reduction)
 
@@ -37,13 +37,13 @@ def binary_cross_entropy(loss: Any, reduction: str | None) -> str:
     return call("functional.binary_cross_entropy_with_logits", "outputs", targets, reduction=reduction)
 
 
-def by_hand(elements: str) -> Callable[[Any, str | None], str]:
+def by_hand(elements: str) -> Term:
     """An expression of all elements, whose mean is taken."""
     return lambda loss, reduction: elements if reduction else f"{elements}.mean()"
 
 
-#: type -> its expression: one number, the mean over everything, or with a reduction of none each element
-ELEMENTWISE: Mapping[str, Callable[[Any, str | None], str]] = {
+#: losses whose terms are means of elements
+ELEMENTWISE: Mapping[str, Term] = {
     "mse": framework("mse_loss"),
     "mae": framework("l1_loss"),
     "huber": huber,
@@ -56,7 +56,7 @@ ELEMENTWISE: Mapping[str, Callable[[Any, str | None], str]] = {
 
 
 def by_rows(spec: ProgramSpec, reduction: str | None) -> str:
-    """A loss of one term a row, or a step: the mean, or with a reduction of none each term."""
+    """A loss of one term a row, or a step: the mean, or with NONE each term."""
     loss: Any = spec.loss
     if loss.type == "softmax_cross_entropy":
         rank = len(spec.output_shape)
@@ -73,24 +73,33 @@ def by_rows(spec: ProgramSpec, reduction: str | None) -> str:
     raise NotWritten(f'the loss "{loss.type}" is not written for PyTorch')
 
 
-def loss_lines(spec: ProgramSpec) -> list[str]:
-    """Statements that end in a variable `loss`, penalties not counted."""
+def loss_lines(spec: ProgramSpec, tables: Mapping[str, Weight]) -> list[str]:
+    """Statements that end in the return of the loss of `outputs`."""
+    terms, loss = whole(spec)
+    added = penalties(spec, tables)
+    if not added:
+        return [*terms, f"return {loss}"]
+    return [*terms, "return (", f"    {loss}", *(f"    + {penalty}" for penalty in added), ")"]
+
+
+def whole(spec: ProgramSpec) -> tuple[list[str], str]:
+    """Statements before, and the expression of the loss, penalties not counted."""
     loss = spec.loss
 
     def found(reduction: str | None) -> str:
         return ELEMENTWISE[loss.type](loss, reduction) if loss.type in ELEMENTWISE else by_rows(spec, reduction)
 
     if not spec.weighted and loss.reduction != "sum":
-        return [f"loss = {found(None)}"]
+        return [], found(None)
     terms = f"{found(NONE)}.mean(-1)" if loss.elementwise else found(NONE)
     if not spec.weighted:
-        return [f"loss = {terms}.sum()"]
+        return [], f"{terms}.sum()"
     combined = {
         "mean": "(weights * terms).mean()",
         "weighted_mean": "(weights * terms).sum() / weights.sum()",
         "sum": "(weights * terms).sum()",
     }
-    return [f"terms = {terms}", f"loss = {combined[loss.reduction]}"]
+    return [f"terms = {terms}"], combined[loss.reduction]
 
 
 def penalties(spec: ProgramSpec, tables: Mapping[str, Weight]) -> list[str]:
@@ -100,4 +109,4 @@ def penalties(spec: ProgramSpec, tables: Mapping[str, Weight]) -> list[str]:
         (tensor,) = tables[name].tensors
         found += [f"{number(l1)} * model.{tensor}.abs().sum()"] if l1 else []
         found += [f"{number(l2)} * model.{tensor}.square().sum()"] if l2 else []
-    return [f"loss = loss + {penalty}" for penalty in found]
+    return found

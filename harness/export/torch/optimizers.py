@@ -8,7 +8,7 @@ from typing import Any
 from ...spec import Optimizer
 from ..draft import NotWritten
 from .pieces import Weight
-from .text import Part, call, number
+from .text import Part, call, number, wrapped
 
 #: type -> PyTorch's class
 CLASSES = {
@@ -43,7 +43,7 @@ def decay(spec: Optimizer) -> dict[str, Part | None]:
     return {"weight_decay": spec.weight_decay, "decoupled_weight_decay": True if spec.decoupled else None}
 
 
-def optimizer(spec: Optimizer) -> str:
+def optimizer(spec: Optimizer, parameters: str) -> str:
     """The expression that makes it.
 
     Raises:
@@ -51,7 +51,7 @@ def optimizer(spec: Optimizer) -> str:
     """
     if spec.type not in CLASSES:
         raise NotWritten(ABSENT.get(spec.type, f'the optimizer "{spec.type}" is not written for PyTorch'))
-    return call(f"torch.optim.{CLASSES[spec.type]}", "parameters", lr=spec.learning_rate, **options(spec), **decay(spec))
+    return call(f"torch.optim.{CLASSES[spec.type]}", parameters, lr=spec.learning_rate, **options(spec), **decay(spec))
 
 
 def clipping(spec: Optimizer, weights: Sequence[Weight]) -> list[str]:
@@ -85,17 +85,17 @@ def training(spec: Optimizer, weights: Sequence[Weight], held: bool) -> str:
         weights: all parameters.
         held: whether the model has parameters that are not learned.
     """
-    condition = " if parameter.requires_grad" if held else ""
     every, updates = spec.gradient_accumulation_steps, update(spec, weights)
+    named = held or any("parameters" in line for line in updates)
+    learned = "[parameter for parameter in model.parameters() if parameter.requires_grad]" if held else "list(model.parameters())"
     if every > 1:
         updates = [f"if (step + 1) % {every} == 0:", *(f"    {line}" for line in updates)]
     backward = "loss.backward()" if every == 1 else f"(loss / {every}).backward()  # gradients of {every} steps are averaged"
-    parameters = f"[parameter for parameter in model.parameters(){condition}]" if held else "list(model.parameters())"
     lines = [
         '"""All steps: the loss before each."""',
         "model = first_model()",
-        f"parameters = {parameters}",
-        f"optimizer = {optimizer(spec)}",
+        *([f"parameters = {learned}"] if named else []),
+        f"optimizer = {optimizer(spec, 'parameters' if named else 'model.parameters()')}",
         *(["scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)"] if spec.schedule else []),
         "losses = []",
         "for step in range(STEPS):",
@@ -105,4 +105,4 @@ def training(spec: Optimizer, weights: Sequence[Weight], held: bool) -> str:
         "    losses.append(loss.item())",
         "return losses",
     ]
-    return "def train():\n" + "\n".join(f"    {line}" for line in lines) + "\n"
+    return "def train():\n" + "\n".join(f"    {part}" for line in lines for part in wrapped(line, 4)) + "\n"

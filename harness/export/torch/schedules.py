@@ -28,7 +28,7 @@ def warmup(schedule: Any) -> list[str]:
     """A line up; then 1, or a cosine."""
     over, until = schedule.over, schedule.until
     later = "1.0" if until <= over else between(schedule.end, f"half_cosine((t - {over}) / ({until} - {over}))")
-    return [f"if t < {over}:", f"    return {between(schedule.start, f'(t / {over})')}", f"return {later}"]
+    return [f"if t < {over}:", f"    return {between(schedule.start, f't / {over}')}", f"return {later}"]
 
 
 def one_cycle(schedule: Any) -> list[str]:
@@ -66,4 +66,4 @@ def factor(schedule: Any) -> str:
     if schedule.type not in SCHEDULES:
         raise NotWritten(f'the schedule "{schedule.type}" is not written for PyTorch')
     lines = "\n".join(f"    {line}" for line in SCHEDULES[schedule.type](schedule))
-    return f'def factor(t):\n    """On the learning rate, t updates having been made."""\n{lines}\n'
+    return f'def factor(t):\n    """What the learning rate is multiplied by, t updates having been made."""\n{lines}\n'
