@@ -148,19 +148,22 @@ def given(spec: ProgramSpec) -> list[str]:
 
 def batches(spec: ProgramSpec) -> str:
     """The function `batch`."""
-    whole = {"x": spec.integer_inputs, "targets": spec.targets == "integer"}
-    lines = {name: f"torch.tensor({array_of(name)}, dtype={'torch.int64' if whole.get(name) else 'dtype'})" for name in given(spec)}
-    if spec.random_nodes:
-        lines["masks"] = '{name: torch.tensor(array[step], dtype=dtype) for name, array in group("masks").items()}'
-    inside = "\n".join(f"    {name} = {text}" for name, text in lines.items())
-    *names, last = ["inputs", *lines][:1] + [*lines][1:]
-    about = f"{', '.join(names).capitalize()} and {last} of a step."
-    return f'def batch(step):\n    """{about}"""\n{inside}\n    return {", ".join(lines)}\n'
+    values = {
+        "x": tensor("inputs", whole=spec.integer_inputs),
+        "targets": tensor("targets", whole=spec.targets == "integer"),
+        "weights": tensor("weights", whole=False),
+        "masks": '{name: torch.tensor(array[step], dtype=dtype) for name, array in group("masks").items()}',
+    }
+    names = given(spec)
+    *others, last = ["Inputs", *names[1:]]
+    inside = "\n".join(f"    {name} = {values[name]}" for name in names)
+    about = f"{', '.join(others)} and {last} of a step."
+    return f'def batch(step):\n    """{about}"""\n{inside}\n    return {", ".join(names)}\n'
 
 
-def array_of(name: str) -> str:
-    """Where the file has an argument of the model or the loss, for one step."""
-    return f'FILE["{"inputs" if name == "x" else name}"][step]'
+def tensor(name: str, whole: bool) -> str:
+    """An array of the file as a tensor, for one step."""
+    return f'torch.tensor(FILE["{name}"][step], dtype={"torch.int64" if whole else "dtype"})'
 
 
 def loss_of(spec: ProgramSpec, model: Model) -> str:

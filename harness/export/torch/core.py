@@ -20,7 +20,9 @@ def tied_dense(here: Here) -> Piece:
         return Piece(call("functional.linear", here.last, f"self.{table}"))
     bias = f"{here.name}_bias"
     modules = [f"self.{bias} = nn.Parameter(torch.zeros({here.layer.units}))"]
-    return Piece(call("functional.linear", here.last, f"self.{table}", f"self.{bias}"), False, modules, {"bias": Weight({bias: "{}"})})
+    return Piece(
+        call("functional.linear", here.last, f"self.{table}", f"self.{bias}"), False, modules, {"bias": Weight({bias: "{}"})}
+    )
 
 
 def embedding(here: Here) -> Piece:

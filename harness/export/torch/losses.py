@@ -49,7 +49,7 @@ ELEMENTWISE: Mapping[str, Term] = {
     "huber": huber,
     "log_cosh": by_hand("log_cosh(outputs, targets)"),
     "binary_cross_entropy": binary_cross_entropy,
-    "poisson": framework("poisson_nll_loss", log_input="True", full="False"),
+    "poisson": framework("poisson_nll_loss", log_input=True, full=False),
     "hinge": by_hand("torch.relu(1 - targets * outputs)"),
     "perceptron": by_hand("perceptron(outputs, targets)"),
 }

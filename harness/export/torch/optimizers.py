@@ -16,7 +16,7 @@ CLASSES = {
     "adadelta": "Adadelta",
 }  # fmt: skip
 #: optimizers that PyTorch does not have
-ABSENT = {"lion": "PyTorch has no Lion", "lamb": "PyTorch has no LAMB"}
+ABSENT = {"lion": ": it has no Lion", "lamb": ": it has no LAMB"}
 #: optimizers that can decouple the decay themselves
 DECOUPLING = ("adam", "adamw", "nadam")
 
@@ -50,7 +50,7 @@ def optimizer(spec: Optimizer, parameters: str) -> str:
         NotWritten: PyTorch has none.
     """
     if spec.type not in CLASSES:
-        raise NotWritten(ABSENT.get(spec.type, f'the optimizer "{spec.type}" is not written for PyTorch'))
+        raise NotWritten(f'the optimizer "{spec.type}" is not written for PyTorch{ABSENT.get(spec.type, "")}')
     return call(f"torch.optim.{CLASSES[spec.type]}", parameters, lr=spec.learning_rate, **options(spec), **decay(spec))
 
 
@@ -64,8 +64,9 @@ def clipping(spec: Optimizer, weights: Sequence[Weight]) -> list[str]:
         return []
     if all(len(weight.tensors) == 1 for weight in weights):
         return ["for parameter in parameters:", f"    {call('clip_norm', '[parameter]', spec.clip_norm)}"]
-    groups = [f"[{', '.join(f'model.{tensor}' for tensor in weight.tensors)}]" for weight in weights]
-    return [f"for one in [{', '.join(groups)}]:", f"    {call('clip_norm', 'one', spec.clip_norm)}"]
+    groups = [", ".join(f"model.{tensor}" for tensor in weight.tensors) for weight in weights]
+    head = "for array in [  # as the file has them: two biases of a GRU are one array"
+    return [head, *(f"    [{group}]," for group in groups), "]:", f"    {call('clip_norm', 'array', spec.clip_norm)}"]
 
 
 def update(spec: Optimizer, weights: Sequence[Weight]) -> list[str]:
