@@ -1,4 +1,4 @@
-"""Scripts in PyTorch: nn.Module and torch.optim."""
+"""Scripts in PyTorch: a module of torch.nn's, autograd, torch.optim."""
 
 from .body import body
 
