@@ -73,17 +73,21 @@ def bilinear(x, axis, factor):
     return left * (1 - share) + right * share
 
 
-def group_normalization(x, groups, gamma, beta, epsilon):
-    """By mean and variance of each group of neighbouring channels, over all places."""
-    channels = x.shape[-1]
-    grouped = tf.reshape(x, (x.shape[0], -1, groups, channels // groups))
-    mean, variance = tf.nn.moments(grouped, [1, 3], keepdims=True)
-    y = tf.reshape(tf.nn.batch_normalization(grouped, mean, variance, None, None, epsilon), x.shape)
+def normalized(x, axes, gamma, beta, epsilon):
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance over some axes."""
+    mean, variance = tf.nn.moments(x, axes, keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+
+def normalized_by_group(x, groups, gamma, beta, epsilon):
+    """The same, mean and variance of each group of neighbouring channels, over all places."""
+    grouped = tf.reshape(x, (x.shape[0], -1, groups, x.shape[-1] // groups))
+    y = tf.reshape(normalized(grouped, [1, 3], None, None, epsilon), x.shape)
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
 
 
-def rms_normalization(x, epsilon):
+def by_root_mean_square(x, epsilon):
     """x / sqrt(mean(x^2) + epsilon), the mean over the last axis."""
     return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1, keepdims=True) + epsilon)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from ...spec import is_step
@@ -17,6 +18,10 @@ OWN = ("p", "q", "k", "v", "mean", "variance", "moments")
 
 #: what a float32 script says first
 EXACT = "tf.config.experimental.enable_tensor_float_32_execution(False)  # else GPUs multiply float32 in less"
+
+#: what a script says where a constant has many digits
+DIGITS = "# constants are those that float32 can hold, with all their digits: 0.9 is 0.8999999761581421"
+MANY = re.compile(r"\d\.\d{9}")
 
 VARIABLES = '''\
 def variables(kind):
@@ -50,7 +55,8 @@ def body(draft: Draft) -> str:
         schedule_function(draft),
         train_function(draft),
     ]
-    return "\n\n\n".join(part for part in parts if part)
+    text = "\n\n\n".join(part for part in parts if part)
+    return f"{DIGITS}\n\n\n{text}" if MANY.search(text) else text
 
 
 def function(name: str, arguments: Sequence[str], lines: Sequence[str]) -> str:
@@ -104,15 +110,15 @@ def gradients_function(draft: Draft) -> str:
     stepped = any(is_step(node.layer) for node in spec.nodes[:-1])
     rows = any(node.layer.type == "embedding" for node in spec.nodes)
     zero = ", unconnected_gradients=tf.UnconnectedGradients.ZERO" if stepped else ""
-    title = "The loss of a batch, its gradient at every parameter" if kept else "The loss of a batch, and its gradient at every parameter"
+    more = "its gradient at every parameter, and what moves the statistics" if kept else "and its gradient at every parameter"
     lines = [
-        f'"""{title}{", and what moves the moving statistics" if kept else ""}."""',
+        f'"""The loss of a batch, {more}."""',
         *(["moments = {}"] if kept else []),
         "with tf.GradientTape() as tape:",
         f"    loss = loss_of(p, *arrays{', moments' if kept else ''})",
         f"gradients = tape.gradient(loss, p{zero})",
     ]
-    if rows:  # training ops do not take them
+    if rows:
         lines.append("# the gradient of a table is a list of rows, which training ops do not take")
         lines.append("gradients = {name: tf.convert_to_tensor(gradient) for name, gradient in gradients.items()}")
     return function("loss_and_gradients", ["p", "*arrays"], [*lines, f"return loss, gradients{', moments' if kept else ''}"])

@@ -21,18 +21,22 @@ def kernel(w: Writing) -> str:
     return f"spread({w.weight('kernel')}, {w.layer.dilation})" if max(w.layer.dilation) > 1 else w.weight("kernel")
 
 
+#: why a stride stands before a convolution
+STRIDED = "  # a slice: with a stride instead, the gradient may write beyond its memory (TensorFlow 2.21, CPU, float32)"
+
+
 def convolution(w: Writing) -> str:
-    """Group by group. A window of one place reads some places only, which are taken out before: with few channels the gradient of such a
-    convolution writes beyond its memory (TensorFlow 2.21, float32)."""
+    """Group by group, where there are some."""
     layer, x, where, strides = w.layer, w.x, padding(w), layer_strides(w)
-    if math.prod(layer.kernel) == 1 and max(layer.stride) > 1:
+    why = STRIDED if w.draft.dtype == "float32" and math.prod(layer.kernel) == 1 and max(layer.stride) > 1 else ""
+    if why:
         x, where, strides = every(padded(x, layer.pads(w.shape)), layer.stride), '"VALID"', "1"
     elif where.startswith("[") and layer.rank == 1:  # tf.nn.conv1d takes words only
         x, where = padded(x, layer.pads(w.shape)), '"VALID"'
     function = f"tf.nn.conv{layer.rank}d"
     if layer.groups > 1:
-        return w.biased(f"by_group({function}, {x}, {kernel(w)}, {layer.groups}, {strides}, {where})")
-    return w.biased(f"{function}({x}, {kernel(w)}, {strides}, {where})")
+        return w.biased(f"by_group({function}, {x}, {kernel(w)}, {layer.groups}, {strides}, {where})") + why
+    return w.biased(f"{function}({x}, {kernel(w)}, {strides}, {where})") + why
 
 
 def layer_strides(w: Writing) -> str:

@@ -1,4 +1,5 @@
-"""Normalisations: tf.nn.moments over the axes, and tf.nn.batch_normalization, which is only the formula."""
+"""Normalisations: tf.nn.moments over the axes, and tf.nn.batch_normalization, which is only the formula; but for the batch's, functions
+that come along."""
 
 from __future__ import annotations
 
@@ -7,37 +8,34 @@ from collections.abc import Callable, Mapping, Sequence
 from .text import Writing
 
 
-def formula(w: Writing, moments: str) -> str:
-    """gamma (x - mean) / sqrt(variance + epsilon) + beta."""
-    return (
-        f"tf.nn.batch_normalization({w.x}, {moments}, {w.weight('beta')}, {w.weight('gamma')}, "
-        f"variance_epsilon={w.number(w.layer.epsilon)})"
-    )
-
-
 def batch_normalization(w: Writing) -> list[str]:
     """By the batch's mean and variance, which `train` wants too."""
+    beta, gamma, epsilon = w.weight("beta"), w.weight("gamma"), w.number(w.layer.epsilon)
     return [
         f"mean, variance = tf.nn.moments({w.x}, {list(range(len(w.shape)))})",
         f'moments["{w.node.name}"] = mean, variance',
-        f"{w.name} = {formula(w, 'mean, variance')}",
+        f"{w.name} = tf.nn.batch_normalization({w.x}, mean, variance, {beta}, {gamma}, {epsilon})",
     ]
 
 
 def over(axes: Callable[[int], Sequence[int]]) -> Callable[[Writing], str]:
     """A normalisation over some of so many axes."""
-    return lambda w: formula(w, f"*tf.nn.moments({w.x}, {list(axes(len(w.shape)))}, keepdims=True)")
+    return lambda w: normalized("normalized", w, str(list(axes(len(w.shape)))))
+
+
+def normalized(function: str, w: Writing, where: str) -> str:
+    """A call of a function with its weights."""
+    return f"{function}({w.x}, {where}, {w.weight('gamma')}, {w.weight('beta')}, {w.number(w.layer.epsilon)})"
 
 
 def group_normalization(w: Writing) -> str:
     """Over all places and the channels of a group."""
-    layer = w.layer
-    return f"group_normalization({w.x}, {layer.groups}, {w.weight('gamma')}, {w.weight('beta')}, {w.number(layer.epsilon)})"
+    return normalized("normalized_by_group", w, str(w.layer.groups))
 
 
 def rms_normalization(w: Writing) -> str:
     """By the root of the mean square."""
-    y = f"rms_normalization({w.x}, {w.number(w.layer.epsilon)})"
+    y = f"by_root_mean_square({w.x}, {w.number(w.layer.epsilon)})"
     return f"{y} * {w.weight('gamma')}" if w.has("gamma") else y
 
 

@@ -50,7 +50,9 @@ RMSPROP = Op(
     note="its epsilon stands inside the root",
 )  # fmt: skip
 ADAGRAD = Op("ResourceApplyAdagradV2", {"accum": "accum"}, {"epsilon": "epsilon"}, {})
-ADADELTA = Op("ResourceApplyAdadelta", {"accum": "accum", "accum_update": "accum_update"}, {"rho": "rho", "epsilon": "epsilon"}, {})
+ADADELTA = Op(
+    "ResourceApplyAdadelta", {"accum": "accum", "accum_update": "accum_update"}, {"rho": "rho", "epsilon": "epsilon"}, {}
+)
 
 #: type -> the op, from the optimizer's spec
 OPS: Mapping[str, Callable[[Any], Op]] = {
@@ -99,7 +101,7 @@ def applied(draft: Draft) -> list[str]:
     if spec.schedule is not None:
         found.append(f"rate = tf.cast({number(draft, spec.learning_rate)} * factor(t - 1), DTYPE)")
     for argument, field in op.powers.items():
-        found.append(f"{argument} = tf.cast({number(draft, getattr(spec, field))} ** t, DTYPE)")
+        found.append(f"{argument} = tf.cast({number(draft, getattr(spec, field))}**t, DTYPE)")
     found += [*clipped(draft), "for name, w in p.items():"]
     gradient = "gradients[name]"
     if spec.coupled_decay:

@@ -41,13 +41,13 @@ def one_cycle(draft: Draft, schedule: Any) -> list[str]:
     ]
 
 
-#: type -> what it does, in words; and the statements that give the factor at t
+#: type -> what it is, in words; and the statements that give the factor at t
 SCHEDULES: Mapping[str, tuple[str, Callable[[Draft, Any], list[str]]]] = {
-    "step": ("in steps", lambda draft, s: [f"return {number(draft, s.rate)} ** tf.floor(t / {s.every})"]),
-    "exponential": ("exponentially", lambda draft, s: [f"return {number(draft, s.rate)} ** (t / {s.over})"]),
-    "cosine": ("along a cosine", cosine),
-    "warmup": ("with a warm-up", warmup),
-    "one_cycle": ("in one cycle", one_cycle),
+    "step": ("steps", lambda draft, s: [f"return {number(draft, s.rate)} ** tf.floor(t / {s.every})"]),
+    "exponential": ("an exponential", lambda draft, s: [f"return {number(draft, s.rate)} ** (t / {s.over})"]),
+    "cosine": ("a cosine", cosine),
+    "warmup": ("a warm-up", warmup),
+    "one_cycle": ("one cycle up and down", one_cycle),
 }
 
 
@@ -63,5 +63,5 @@ def schedule_function(draft: Draft) -> str:
     if schedule.type not in SCHEDULES:
         raise NotWritten(f'the schedule "{schedule.type}" is not written for TensorFlow')
     words, statements = SCHEDULES[schedule.type]
-    lines = [f'"""Factor on the learning rate after t updates, which changes {words}."""', *statements(draft, schedule)]
+    lines = [f'"""Factor on the learning rate after t updates: {words}."""', *statements(draft, schedule)]
     return "\n    ".join(["def factor(t):", *lines])
