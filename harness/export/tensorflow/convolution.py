@@ -56,9 +56,21 @@ def depthwise(w: Writing) -> str:
 
 
 def transposed(w: Writing) -> str:
-    """tf.nn.conv2d_transpose, which wants the shape of its output."""
-    shape = ", ".join([f"{w.x}.shape[0]", *map(str, w.node.output_shape)])
-    return w.biased(f"tf.nn.conv2d_transpose({w.x}, {kernel(w)}, ({shape}), {layer_strides(w)}, {padding(w)})")
+    """tf.nn.conv2d_transpose, which wants the shape of its output. It takes no more places at the end than a stride is long; more show
+    places that padding would cut off, then nothing but zeros."""
+    layer, where, shape = w.layer, padding(w), list(w.node.output_shape)
+    behind = [0, 0]
+    if any(extra >= stride for extra, stride in zip(layer.extra, layer.stride, strict=True)):
+        pads = []
+        for axis, (before, after) in enumerate(layer.pads(w.shape)):
+            shown = min(layer.extra[axis], after)
+            behind[axis] = layer.extra[axis] - shown
+            shape[axis] -= behind[axis]
+            pads.append((before, after - shown))
+        where = around(pads)
+    numbers = ", ".join([f"{w.x}.shape[0]", *map(str, shape)])
+    y = f"tf.nn.conv2d_transpose({w.x}, {kernel(w)}, ({numbers}), {layer_strides(w)}, {where})"
+    return w.biased(padded(y, [(0, places) for places in behind]))
 
 
 #: type -> the expression of a node's value
