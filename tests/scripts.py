@@ -3,6 +3,7 @@ computed is compared. Shared by tests/test_export.py and benchmarks/export.py.""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,16 +16,15 @@ from typing import Any
 import numpy
 
 from harness.export import FRAMEWORKS, Draft, NotWritten, written
-from harness.interface import Batch, State, load_arrays, norm
+from harness.interface import LIMIT, Batch, State, load_arrays
 from harness.registry.backends import load
 from harness.spec import ProgramSpec, relevant_forms
 from harness.worker.conformance import cases
 from harness.worker.conformance.case import Case
 from harness.worker.conformance.data import drawn
+from harness.worker.conformance.measure import EXACT, WITNESSES, distance, sizes_of
 from harness.worker.numeric import trained
 
-#: what an error in float64 may be, relative
-EXACT = 1e-12
 #: runs scripts, each as if it were alone but for the framework that is imported once: argv are scripts; a line of JSON for each
 RUNNER = """
 import json, runpy, sys
@@ -45,24 +45,44 @@ for path in sys.argv[1:]:
 
 @dataclass(frozen=True)
 class Right:
-    """What a script should compute: the loss of the first batch, the gradients there, the losses of all steps."""
+    """What a script should compute: the loss and the gradients of the first batch, the losses of all steps.
 
-    loss: float
-    gradients: Mapping[str, Any]
-    losses: Sequence[float]
+    Attributes:
+        numbers: name -> array, float64.
+        sizes: name -> what an error is relative to: its own length, but the largest of its kind where it is zero in exact arithmetic.
+        allowed: name -> how far off it may be: EXACT, or what the reference's own replicas in float64 cannot hold.
+    """
+
+    numbers: Mapping[str, Any]
+    sizes: Mapping[str, float]
+    allowed: Mapping[str, float]
 
 
 def reference(spec: ProgramSpec, forms: Mapping[str, str], state: State, batches: Sequence[Batch]) -> Right:
     """The reference in some forms, float64."""
-    program = load("backends.numpy").Program(spec.with_forms(relevant_forms(spec, forms)), "float64", "cpu", "")
-    program.load(state)
-    probe = program.probe(batches[0])
-    return Right(probe.loss, probe.gradients, trained(program, program.stage(batches), len(batches)))
+    spec = spec.with_forms(relevant_forms(spec, forms))
+    right = computed(spec, "", state, batches)
+    witnesses = [computed(spec, mode, state, batches) for mode in WITNESSES]
+    sizes = sizes_of(right, witnesses)
+    moved = {name: max(distance(found[name], right[name]) / sizes[name] for found in witnesses) for name in right}
+    return Right(right, sizes, {name: max(EXACT, LIMIT * far) for name, far in moved.items()})
+
+
+def computed(spec: ProgramSpec, mode: str, state: State, batches: Sequence[Batch]) -> dict[str, Any]:
+    """What the reference, or a replica of it, makes of the first batch and of a training."""
+    program = load("backends.numpy").Program(spec, "float64", "cpu", mode)
+    with numpy.errstate(all="ignore"):
+        program.load(state)
+        probe = program.probe(batches[0])
+        losses = trained(program, program.stage(batches), len(batches))
+    numbers = {"loss/first": probe.loss, **{f"loss/{step}": loss for step, loss in enumerate(losses)}}
+    gradients = {f"gradients/{name}": array for name, array in probe.gradients.items()}
+    return {name: numpy.asarray(value, numpy.float64) for name, value in {**numbers, **gradients}.items()}
 
 
 def start_of(case: Case, seed: int = 0) -> tuple[State, list[Batch]]:
-    """The first state of a case, before any step, and its batches: twice the two that it has."""
-    state, batches = drawn(case, seed)[0]
+    """A first state of a case, before any step, and its batches: twice the two that it has."""
+    state, batches = drawn(dataclasses.replace(case, steps=(0,)), seed)[0]
     return state, [*batches, *batches]
 
 
@@ -90,24 +110,20 @@ def run(framework: str, scripts: Sequence[Path], timeout: float = 600) -> Iterat
 
 
 def errors(script: Path, right: Right) -> dict[str, float]:
-    """How far off each number is that a script computed, relative to the size of what is right (of zeros: of the largest of its kind)."""
+    """By how much of what is allowed each number is off that a script computed: beyond 1 it is wrong."""
     found = load_arrays(script.with_name(script.name + ".npz"))
-    largest = max((norm(array) for array in right.gradients.values()), default=0.0) or 1.0
-    result = {"loss": relative(found["loss"], right.loss, 0.0)}
-    for name, array in right.gradients.items():
-        result[f"gradients/{name}"] = relative(found.get(f"gradients/{name}"), array, 1e-3 * largest)
-    for step, loss in enumerate(right.losses):
-        result[f"losses/{step}"] = relative(found["losses"][step], loss, 0.0)
-    return result
+    numbers = {name: found.get(name) for name in right.numbers if name.startswith("gradients/")}
+    numbers |= {f"loss/{step}": loss for step, loss in enumerate(found["losses"])} | {"loss/first": found["loss"]}
+    return {
+        name: off(numbers.get(name), wanted, right.sizes[name]) / right.allowed[name] for name, wanted in right.numbers.items()
+    }
 
 
-def relative(found: Any, right: Any, least: float) -> float:
-    """The distance of two arrays over the norm of the right one, or over `least` if that is more; infinite where shapes differ."""
-    right = numpy.asarray(right, numpy.float64)
-    if found is None or numpy.shape(found) != right.shape:
-        return float("inf")
-    size = max(norm(right), least) or 1.0
-    return norm(numpy.asarray(found, numpy.float64) - right) / size
+def off(found: Any, right: Any, size: float) -> float:
+    """How far off a number or an array is; infinite where it is missing, misshapen or finite in other places."""
+    if found is not None and numpy.array_equal(found, right, equal_nan=True):
+        return 0.0
+    return distance(None if found is None else numpy.asarray(found, numpy.float64), right) / size
 
 
 def forms_of(framework: str) -> Mapping[str, str]:
@@ -120,7 +136,7 @@ def forms_of(framework: str) -> Mapping[str, str]:
 
 
 def try_cases(framework: str, names: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Cases by name: None where no script is written, a text where it failed, else the errors by tensor."""
+    """Cases by name: None where no script is written, a text where it failed, else what `errors` says."""
     scripts = {name: write(cases()[name], framework, folder) for name in names}
     ran = [path for path in scripts.values() if path is not None]
     problems = dict(run(framework, ran)) if ran else {}

@@ -92,9 +92,10 @@ def planned(start: str, changes: list[str], results: Path) -> Plan:
     if changes:
         raise UsageError("a saved run is exported as it was run", "name its experiment to change it")
     from ..execution.saved import saved_plan
-    from ..records.runs import find
+    from ..records.runs import find, manifest
 
-    return saved_plan(find(start, results))
+    folder = find(start, results)
+    return saved_plan(folder, [arm for arm in manifest(folder).get("arms", []) if not arm.startswith("reference")])
 
 
 def chosen(found: Plan, targets: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..execution.layout import initial_state, lay_out
 from ..execution.plan import Plan
+from ..interface import Batch, State
 from ..worker.task import Task
 from .draft import Draft
 from .write import written
@@ -33,9 +34,19 @@ def export(found: Plan, frameworks: Sequence[str], folder: Path, steps: int, com
     found = dataclasses.replace(found, steps=min(steps, found.steps))
     experiment = found.experiment
     draft = Draft(experiment.name, found.spec, experiment.compare.dtype, description=experiment.description, command=command)
+    state, batches = gathered(found)
+    folder.mkdir(parents=True, exist_ok=True)
+    return written(draft, state, batches, frameworks, folder, force)
+
+
+def gathered(found: Plan) -> tuple[State, list[Batch]]:
+    """The first state of an experiment, and the batches of all its steps.
+
+    Raises:
+        SpecError: its data cannot be read.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
         lay_out(found, Path(name))
         task = Task(Path(name) / "data.npz", found.spec)
         batches = [task.batch(step) for step in range(found.steps)]
-    folder.mkdir(parents=True, exist_ok=True)
-    return written(draft, initial_state(found.spec, experiment.compare.seed), batches, frameworks, folder, force)
+    return initial_state(found.spec, found.experiment.compare.seed), batches

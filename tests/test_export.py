@@ -1,0 +1,176 @@
+"""Exported scripts are what they say: plain, and right. Each is run in a real process that knows nothing of the harness, and held against
+the reference in float64. All 492 conformance cases in all frameworks: `python -m benchmarks.export`."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from harness.execution.plan import Plan, plan
+from harness.export import FRAMEWORKS, Draft, NotWritten
+from harness.export.bundle import export, gathered
+from harness.export.library import Library, library
+from harness.export.write import script
+from harness.interface import Batch, State
+from harness.spec import ProgramSpec, relevant_forms
+from harness.worker.conformance import cases, items
+
+from . import scripts
+from .conftest import ROOT, Command
+
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.toml"))
+#: a case for every item that there is
+CASES = sorted({names[0] for names in items().values()})
+#: what some framework has not: why, in its writer's words
+LACKING = {
+    "torch": {"optimizer/lion", "optimizer/lamb"},
+    "tensorflow": {"optimizer/nadam", "optimizer/lion", "optimizer/lamb"},
+}
+
+
+@cache
+def planned(path: Path) -> Plan:
+    """An experiment's first three steps, in float64."""
+    return plan(path, ["compare.dtype=float64", "train.steps=3"])
+
+
+@cache
+def begun(name: str | Path) -> tuple[ProgramSpec, State, list[Batch]]:
+    """A case or an experiment: its program, first state and batches."""
+    if isinstance(name, Path):
+        return (planned(name).spec, *gathered(planned(name)))
+    return (cases()[name].spec, *scripts.start_of(cases()[name]))
+
+
+@cache
+def right(name: str | Path, forms: tuple[tuple[str, str], ...]) -> scripts.Right:
+    """What its scripts have to compute; measured once for all frameworks of the same forms."""
+    spec, state, batches = begun(name)
+    return scripts.reference(spec, dict(forms), state, batches)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_scripts(framework: str, tmp_path: Path) -> None:
+    """For every layer, activation, loss, optimizer, schedule, penalty and option, and for every shipped experiment: a script computes the
+    reference's loss and gradients of the first step, and its losses of the steps that follow; what its framework has not is refused. It
+    knows nothing of the harness, holds nothing that is not used, and passes a linter."""
+    (tmp_path / "cases").mkdir()
+    written: dict[str | Path, Path | None] = {name: scripts.write(cases()[name], framework, tmp_path / "cases") for name in CASES}
+    written |= {path: export(planned(path), [framework], tmp_path / "shipped", 3, "this test")[1] for path in EXPERIMENTS}
+    refused = {item for item, names in items().items() if names[0] in written and written[names[0]] is None}
+    assert {item for item in refused if item.startswith("optimizer/")} == LACKING.get(framework, set())
+    there = {name: path for name, path in written.items() if path is not None}
+    problems = dict(scripts.run(framework, list(there.values())))
+    assert not [problem for problem in problems.values() if problem]
+    forms = scripts.forms_of(framework)
+    for name, path in there.items():
+        own = tuple(sorted(relevant_forms(begun(name)[0], forms).items()))
+        errors = scripts.errors(path, right(name, own))
+        assert max(errors.values()) <= 1, (name, errors)
+        assert not re.search(r"(import|from) harness", path.read_text()), name
+    linted(list(there.values()))
+
+
+def linted(paths: list[Path]) -> None:
+    """Scripts pass a linter."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,B", "--ignore", "E402,E501,B905"]
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_wrong_script_is_seen(tmp_path: Path) -> None:
+    """A hundred-millionth of a thousandth in a product, or another digit in an optimizer's constant, is found."""
+    path = ROOT / "experiments" / "digits-adam.toml"
+    written = export(planned(path), ["numpy"], tmp_path, 3, "this test")[1]
+    text = written.read_text()
+    for old, new in (("0.999", "0.9991"), (" @ ", " * (1 + 1e-11) @ ")):
+        assert old in text
+        written.write_text(text.replace(old, new))
+        ((_, problem),) = scripts.run("numpy", [written])
+        assert not problem
+        assert max(scripts.errors(written, right(path, (("adam.epsilon", "plain"),))).values()) > 1, old
+
+
+# the command ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_command(harness: Command, tmp_path: Path) -> None:
+    """It writes a script a framework and one file of arrays, says how to run them, and they print what they should."""
+    done = harness("export", "experiments/xor.toml", "--to", "numpy,torch", "-o", tmp_path / "out", "--steps", "4", "--dtype", "float64")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"xor.npz", "xor_numpy.py", "xor_torch.py"}
+    printed = []
+    for line in done.stdout.splitlines():
+        words = line.split()
+        command = [sys.executable, *words[1:], str(tmp_path / "kept.npz")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        printed.append(ran.stdout)
+        assert (tmp_path / "kept.npz").exists()
+    assert len(printed) == 2
+    assert [line.split(":")[0] for line in printed[0].splitlines()][-4:] == [f"step {step}" for step in range(4)]
+    numbers = [[float(number) for number in re.findall(r"(?:loss|norm) ([0-9.e+-]+)", text)] for text in printed]
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-10)
+
+
+def test_a_saved_run_is_exported(harness: Command, tmp_path: Path) -> None:
+    """As it was run, in its arms' frameworks."""
+    change = ("--set", "train.steps=3", "--set", "compare.seed=5", "--arm", "numpy", "--no-timings", "--no-probes", "-q")
+    assert harness("run", "experiments/xor.toml", *change, "--results", tmp_path).returncode == 0
+    done = harness("export", "latest", "--results", tmp_path, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "saved" in done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"xor.npz", "xor_numpy.py"}
+    refused = harness("export", "latest", "--results", tmp_path, "--seed", "1")
+    assert refused.returncode == 2
+    assert "a saved run is exported as it was run" in refused.stderr
+
+
+def test_what_cannot_be_written_is_said(harness: Command, tmp_path: Path) -> None:
+    """One clear error, and nothing is written."""
+    out = tmp_path / "out"
+    unknown = harness("export", "experiments/xor.toml", "--to", "pytorch", "-o", out)
+    assert (unknown.returncode, unknown.stderr.splitlines()[0]) == (2, 'error: no scripts are written for "pytorch"')
+    lion = ("--set", "train.optimizer.type=lion", "--set", "train.optimizer.learning_rate=0.01")
+    lacking = harness("export", "experiments/line.toml", "--to", "numpy,torch", *lion, "-o", out)
+    assert lacking.returncode == 2
+    assert "lion" in lacking.stderr.lower()
+    assert not list(out.glob("*"))
+    assert harness("export", "experiments/xor.toml", "--to", "numpy", "-o", out).returncode == 0
+    again = harness("export", "experiments/xor.toml", "--to", "numpy", "-o", out)
+    assert (again.returncode, again.stderr.splitlines()[0]) == (2, f"error: {out / 'xor.npz'} is there already")
+    assert harness("export", "experiments/xor.toml", "--to", "numpy", "-o", out, "--force").returncode == 0
+
+
+# functions that travel ------------------------------------------------------------------------------------------------------
+
+
+def test_a_script_gets_what_it_uses(tmp_path: Path) -> None:
+    """Functions that functions use come too, with their imports and comments; nothing else does."""
+    file = tmp_path / "functions.py"
+    file.write_text(
+        '"""Text."""\n\nimport math\nimport sys\nfrom os import path, sep\n\n#: why\nRATE = 2\n\n\n'
+        "def inner(x):\n    return math.sqrt(x) * RATE\n\n\ndef outer(x):\n    return inner(x)\n\n\ndef other():\n    return path, sys\n"
+    )
+    imports, blocks = Library(file).used("print(outer(2), sep)")
+    assert imports == ["import math", "from os import sep"]
+    assert blocks == ["#: why\nRATE = 2", "def inner(x):\n    return math.sqrt(x) * RATE", "def outer(x):\n    return inner(x)"]
+
+
+@pytest.mark.parametrize("framework", sorted({writer.functions for writer in FRAMEWORKS.values()}))
+def test_no_function_lies_about(framework: str) -> None:
+    """Every function of a framework's file is used by the script of some case or experiment."""
+    specs = [case.spec for case in cases().values()]
+    specs += [plan(path, arms=["numpy"]).spec for path in (ROOT / "experiments").rglob("*.toml")]
+    used: set[str] = set()
+    for name in [name for name, writer in FRAMEWORKS.items() if writer.functions == framework]:
+        for spec, dtype in itertools.product(specs, ("float32", "float64")):
+            with suppress(NotWritten):
+                used.update(re.findall(r"\w+", script(name, Draft("case", spec, dtype))))
+    assert sorted(set(library(framework).blocks) - used) == []
