@@ -1,19 +1,33 @@
-"""The timing protocol on simulated machines: how often it ranks what is equal, how often it misses what is not. No clock is read."""
+"""The timing protocol on simulated machines: how often it ranks what is equal, how often it misses what is not. Then on real workers: what
+is measured, what is withheld and why. No test looks at how long something takes."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 
+from harness.errors import ArmFailed, UsageError
+from harness.execution.layout import lay_out
+from harness.execution.plan import plan
+from harness.execution.sweep import points
+from harness.pool import Crew
+from harness.tables.growth import crossings, exponent
 from harness.tables.ranking import holm, rank, settled, tiers
+from harness.tables.timing import logs, ranking
+from harness.timing import lane as timing_lane
 from harness.timing.engine import Field, Visit, Work, session
+from harness.timing.lane import Lane, Point, Right, Timing, block_size, check
 from harness.timing.presets import PRESETS, Preset
+
+from .conftest import ROOT, Command
 
 STANDARD = PRESETS["standard"]
 STEP = Work("step", "plain")
@@ -201,3 +215,156 @@ def test_flags_tell_of_tails_and_load() -> None:
     assert tail.pair("a", "b").flags == ("tail",)
     struck = rank({"a": a, "b": b + 0.1 * (loud > 4.5)}, STANDARD.target, loud=loud)
     assert struck.pair("a", "b").flags == ("load",)
+
+
+# raw blocks -----------------------------------------------------------------------------------------------------------------
+
+
+def block(arm: str, epoch: int, number: int, ns: int, **more: Any) -> dict[str, Any]:
+    """A block whose steps all take the same."""
+    return {"arm": arm, "work": "step", "variant": "plain", "twin": False, "epoch": epoch, "round": number, "ns": [ns] * 9, **more}
+
+
+def test_blocks_in_which_something_was_compiled_are_void() -> None:
+    """So are those that read from the disk: the round counts for no arm."""
+    rows = [block(arm, 0, number, 1000) for arm in "ab" for number in range(3) for _ in range(2)]
+    rows[0]["compilations"], rows[4]["major_faults"] = 1, 2
+    found = logs(rows)
+    for arm in "ab":
+        assert numpy.isnan(found[arm]).tolist() == [[True, False, True]]
+        assert found[arm][0, 1] == pytest.approx(math.log(1e-6))
+
+
+def test_the_control_is_no_arm() -> None:
+    """The second process of an arm stands against its first, and in no pair."""
+    luck = numpy.random.default_rng(0)
+    rows = [
+        block(arm, epoch, number, int(luck.normal(size, 20)), twin=twin)
+        for arm, size, twin in (("a", 10_000, False), ("b", 20_000, False), ("a", 10_000, True))
+        for epoch in range(5) for number in range(6) for _ in range(2)
+    ]  # fmt: skip
+    found = ranking(rows, "step", "plain", STANDARD.target)
+    assert found is not None
+    assert [(pair.a, pair.b, pair.verdict) for pair in found.pairs] == [("a", "b", "faster")]
+    assert found.control is not None
+    assert (found.control.a, found.control.b) == ("a", "a again")
+    assert ranking(rows, "fed", "plain", STANDARD.target) is None
+
+
+def test_block_size() -> None:
+    """Forty milliseconds of fast steps, at least three of slow ones; up to eight are not kept."""
+    assert block_size(1e-4, 0.04) == (400, 8)
+    assert block_size(1e-2, 0.04) == (8, 1)
+    assert block_size(0.5, 0.04) == (3, 1)
+
+
+# real workers ---------------------------------------------------------------------------------------------------------------
+
+SHORT = Preset(3, 3, 3, 1, 0.002, math.inf, math.inf, True)
+
+
+def timed(folder: Path, arms: Sequence[str], right: Mapping[str, Right] | None = None) -> tuple[dict[str, Timing], Lane]:
+    """A short session of real workers."""
+    found = plan(ROOT / "experiments" / "xor.toml", ["train.steps=8"], arms)
+    lay_out(found, folder)
+    point = Point(found.spec, folder, {arm.name: (right or {}).get(arm.name, Right([], [])) for arm in found.arms})
+    lane = Lane(Crew(folder, "cpu", 1, 60), [point], "float32", 3, SHORT, lambda *_: None)
+    (timings,) = lane.run(found.arms)
+    return timings, lane
+
+
+def test_what_is_measured(tmp_path: Path) -> None:
+    """Fresh processes in every epoch, one arm twice, all works, start-up in stages, memory by phase, and what disturbed each block."""
+    timings, lane = timed(tmp_path, ["numpy", "jax"])
+    twin = lane.facts["twin"]
+    assert [len(lane.facts["epochs"]), twin in timings] == [3, True]
+    assert all(facts["peak"] > 0 for facts in lane.facts["epochs"])
+    for arm, timing in timings.items():
+        assert timing.failure is None
+        assert [(facts["epoch"], facts["twin"]) for facts in timing.epochs if not facts["twin"]] == [(0, False), (1, False), (2, False)]
+        assert sum(facts["twin"] for facts in timing.epochs) == (3 if arm == twin else 0)
+        names = {"import", "build", "first_step", "step", "steady", "cores", "idle", "memory_import", "memory_train", "fed", "inference"}
+        assert all(names <= facts.keys() for facts in timing.epochs)
+        assert bool(timing.epochs[0]["compile"]) == (arm == "jax")
+        works = {(row["work"], row["epoch"], row["round"]) for row in timing.blocks}
+        others = {(work, epoch, 0) for work in ("throughput", "fed", "inference", "inference_1") for epoch in range(3)}
+        assert works == others | {("step", epoch, number) for epoch in range(3) for number in range(3)}
+        assert all(row["ns"] and row["wall"] > 0 and row["compilations"] == 0 for row in timing.blocks)
+
+
+def test_what_computes_something_else_is_withheld(tmp_path: Path) -> None:
+    """A loss that is not the numeric lane's makes an arm's times invalid, and names the step; the other arm goes on."""
+    timings, _ = timed(tmp_path, ["numpy", "numpy"], {"numpy#2": Right([0.2640713, 9.0], [1e-4, 1e-4])})
+    assert timings["numpy"].failure is None
+    status, reason = timings["numpy#2"].failure or ("", "")
+    assert status == "invalid"
+    assert reason.startswith("timed, its loss at step 1 is 0.26")
+    with pytest.raises(ArmFailed, match="step 0"):
+        check([math.nan], Right([1.0], [1.0]))
+
+
+def test_more_threads_than_allowed_are_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an arm takes beyond its threads is measured; here nothing at all is allowed."""
+    monkeypatch.setattr(timing_lane, "BESIDE", -1.0)
+    timings, _ = timed(tmp_path, ["numpy"])
+    assert (timings["numpy"].failure or ("",))[0] == "invalid"
+    assert "cores where 1 were allowed" in (timings["numpy"].failure or ("", ""))[1]
+
+
+# sweeps ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep(harness: Command, tmp_path: Path) -> None:
+    """Every program in every arm is checked and timed by one worker each, saved, and shown with who is the fastest."""
+    words = ("run", "experiments/xor.toml", "--arm", "numpy,torch", "--sweep", "model.width=4,64", "-q", "--results", tmp_path)
+    done = harness(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [(row["model.width"], row["arm"], row["status"]) for row in found["cells"]] == [
+        (4, "numpy", "ok"), (4, "torch", "ok"), (64, "numpy", "ok"), (64, "torch", "ok"),
+    ]  # fmt: skip
+    assert [row["parameters"] for row in found["cells"][::2]] == [46, 4546]
+    assert all(row["step_us"] > 0 for row in found["cells"])
+    assert found["manifest"]["sweep"] == {"model.width": [4, 64]}
+    (folder,) = (tmp_path / "sweeps").iterdir()
+    assert {"cells.csv", "blocks.parquet", "manifest.json", "experiment.toml"} <= {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--sweep", "train.batch_size"], 'error: "train.batch_size" is no sweep'),
+        (["--sweep", "train.size=1,2"], '--set: error[unknown-key]: unknown key "size" in [train]'),
+        (["--sweep", "model.width=2,3"], "--set: error[set]: the model has no width"),
+        (["--sweep", "train.steps=1,2", "--no-timings"], "error: a sweep is timed"),
+    ],
+    ids=["no values", "unknown key", "no width", "no timings"],
+)
+def test_sweeps_that_cannot_be(harness: Command, words: list[str], said: str, tmp_path: Path) -> None:
+    """One clear error; nothing is run or written."""
+    done = harness("run", "experiments/line.toml", *words, "--results", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_points() -> None:
+    """All combinations, the last key fastest; commas in brackets belong to a value."""
+    assert points(["a=1,2", "b=[1,2],3"]) == [
+        {"a": "1", "b": "[1,2]"}, {"a": "1", "b": "3"}, {"a": "2", "b": "[1,2]"}, {"a": "2", "b": "3"},
+    ]  # fmt: skip
+    with pytest.raises(UsageError):
+        points(["a=1", "a=2"])
+
+
+def test_crossings() -> None:
+    """Where lines of known growth meet: t_a = x, t_b = 10 + x / 10 on logarithms between measured values."""
+    rows = [
+        {"x": x, "arm": arm, "step_us": time, "tier": None}
+        for x in (1.0, 10.0, 100.0) for arm, time in (("a", x), ("b", 20.0))
+    ]  # fmt: skip
+    (found,) = crossings(rows, "x")
+    assert (found.before, found.behind, found.between, found.proved) == ("a", "b", (10.0, 100.0), False)
+    assert found.at == pytest.approx(20)
+    assert exponent([row for row in rows if row["arm"] == "a"], "x") == pytest.approx(1)
+    assert exponent([row for row in rows if row["arm"] == "b"], "x") == pytest.approx(0)

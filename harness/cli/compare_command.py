@@ -64,16 +64,18 @@ def by_version(runs: list[Run], as_json: bool) -> None:
     columns: dict[str, console.Format] = {
         "arm": words, "run": words, "version": words, "verdict": words, "gradient_error": number(2), "floor_ratio": number(2),
         "final_loss": number(8), "parts_at": words, "loss_moved": number(2), "parameters_moved": number(2), "step_us": fixed(1),
-        "time": fixed(2), "memory": fixed(2), "changed": words, "fault": words,
+        "time": fixed(2), "ratio": fixed(2), "moved_ratio": fixed(2), "memory": fixed(2), "changed": words, "fault": words,
     }  # fmt: skip
     names = {
         "gradient_error": "largest gradient error", "floor_ratio": "x floor", "parts_at": "losses part at",
         "loss_moved": "loss moved by", "parameters_moved": "parameters moved by", "time": "time x", "memory": "memory x",
+        "ratio": "/ base arm", "moved_ratio": "that x",
         "changed": "what else changed",
     }  # fmt: skip
     for family, rows in found.items():
         console.table(f"{family}: what moved from {rows[0]['version'] or rows[0]['arm']}", rows, columns, names)
-    result("Moved by: relative distance from the first row; 0 is bitwise equal. Times are indicative.")
+    result("Moved by: relative distance from the first row; 0 is bitwise equal.")
+    result(honest(runs))
 
 
 def side_by_side(runs: list[Run]) -> None:
@@ -90,10 +92,11 @@ def side_by_side(runs: list[Run]) -> None:
             found += [
                 {"run": f"#{index + 1}", **row, **moved(row, base.get(arm), index)} for row in rows(run) if row["arm"] == arm
             ]
-    same = len({run.manifest["environment"]["cpu"] for run in runs}) == 1
+    same = one_machine(runs)
     columns: dict[str, console.Format] = {
         "arm": words, "run": words, "verdict": words, "gradient_error": number(2), "floor_ratio": number(2), "final_loss": number(8),
-        "moved": number(2), "metric": number(4), **({"step_us": fixed(1)} if same else {}), "ratio": fixed(2), "peak_mib": fixed(0),
+        "moved": number(2), "metric": number(4), **({"step_us": fixed(1)} if same else {}), "ratio": fixed(2),
+        "interval": words, "speed": words, "peak_mib": fixed(0),
     }  # fmt: skip
     names = {
         "gradient_error": "largest gradient error",
@@ -101,13 +104,39 @@ def side_by_side(runs: list[Run]) -> None:
         "moved": "loss moved by",
         "metric": runs[0].metric_name,
     }
-    console.table("Every arm in every run", found, columns, {**names, "ratio": f"/ {runs[0].base}", "peak_mib": "MiB peak"})
-    result("Times of different machines are shown as ratios only." if not same else "Times are indicative.")
+    names |= {"ratio": base_of(runs), "interval": "95 % interval", "peak_mib": "MiB peak"}
+    console.table("Every arm in every run", found, columns, names)
+    result(honest(runs))
+
+
+def one_machine(runs: list[Run]) -> bool:
+    """Whether all runs are of one processor."""
+    return len({(run.manifest.get("environment") or {}).get("cpu") for run in runs}) == 1
+
+
+def base_of(runs: list[Run]) -> str:
+    """What ratios are taken to."""
+    return f"/ {', '.join(dict.fromkeys(run.base for run in runs if run.base))}"
+
+
+def honest(runs: list[Run]) -> str:
+    """What may be compared of times."""
+    ranked = all((run.costs.session.get("preset") or "smoke") != "smoke" for run in runs)
+    text = "" if ranked else " Times of a smoke run are indicative."
+    if one_machine(runs):
+        return f"Runs of different hours: seconds may differ by what else the machine did; ratios are of one run each.{text}"
+    return f"Times of different machines are compared as ratios to the base arm of each run only.{text}"
 
 
 def rows(run: Run) -> list[dict[str, Any]]:
-    """A run's summary."""
+    """A run's summary, with what is proved of its times."""
+    from .show_costs import interval
+
     found: list[dict[str, Any]] = run.summary.astype(object).to_dict("records")
+    costs = {row["arm"]: row for row in run.timings.drop_duplicates("arm").astype(object).to_dict("records")}
+    for row in found:
+        own = costs.get(row["arm"])
+        row.update({"interval": interval(own), "speed": own["verdict"]} if own else {})
     return found
 
 
@@ -123,12 +152,20 @@ def settings(runs: list[Run]) -> None:
     shown = ("experiment", "dtype", "device", "threads", "seed", "batch_size", "steps", "parameters", "weights")
     differing = [name for name in shown if len({str(run.manifest[name]) for run in runs}) > 1]
     found = [
-        {"run": f"#{index + 1}", "id": run.manifest["id"], **{name: str(run.manifest[name]) for name in differing}}
+        {"run": f"#{index + 1}", "id": run.manifest["id"], **{name: str(run.manifest[name]) for name in differing}, **machine(run)}
         for index, run in enumerate(runs)
     ]
-    console.table(
-        "Runs, and the settings in which they differ", found, {"run": words, "id": words, **dict.fromkeys(differing, words)}
-    )
+    if one_machine(runs):
+        found = [{**row, "machine": ""} for row in found]
+    columns: dict[str, console.Format] = {"run": words, "id": words, "day": words, "timing": words, "machine": words}
+    console.table("Runs, and the settings in which they differ", found, {**columns, **dict.fromkeys(differing, words)})
+
+
+def machine(run: Run) -> dict[str, str]:
+    """Day, protocol and machine of a run."""
+    facts = run.manifest
+    cpu = (facts.get("environment") or {}).get("cpu") or ""
+    return {"day": str(facts["started"])[:10], "timing": str(run.costs.session.get("preset") or ""), "machine": cpu}
 
 
 def versions(runs: list[Run]) -> None:

@@ -31,17 +31,20 @@ HEADINGS = {"ActivationFunction": "activations", "Data": "data sets"}
 @options.quiet
 def command(topic: str | None, defaults: bool, results: Path, as_json: bool, quiet: bool) -> None:
     """Explain a layer, activation, loss, optimizer, schedule, regularizer, initializer or data set: its formula and where it is from, its
-    keys, and each framework's own call of it, with what that defaults, read from the installed library. Or explain a saved run: where each
-    arm goes wrong, and why.
+    keys, and each framework's own call of it, with what that defaults, read from the installed library. Or explain a column or a verdict
+    of the tables. Or a saved run: where each arm goes wrong, and why.
 
     \b
     Examples:
       python -m harness explain batch_normalization
       python -m harness explain Linear
+      python -m harness explain step_us
       python -m harness explain latest
     """
     if topic is None:
         overview()
+        return
+    if explained_word(topic, as_json):
         return
     cls = None if names_run(topic) else located(topic)
     if cls is None:
@@ -69,6 +72,21 @@ def command(topic: str | None, defaults: bool, results: Path, as_json: bool, qui
         result()
 
 
+def explained_word(topic: str, as_json: bool) -> bool:
+    """Explain a column or a verdict, if the topic is one."""
+    from .glossary import meanings
+
+    found = meanings(topic)
+    if as_json and found:
+        console.document({"schema": "harness.explain/1", "type": topic, "meanings": [{"is": kind, "about": text} for kind, text in found]})
+        return True
+    for kind, text in found:
+        result(f"{topic}: {kind}")
+        result()
+        result(textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="  "))
+    return bool(found)
+
+
 def names_run(topic: str) -> bool:
     """Whether a topic is a run: the last, an id with its time in it, or a folder."""
     return topic.startswith("latest") or re.search(r"\d{8}T\d{6}Z", topic) is not None or (Path(topic) / "arms").is_dir()
@@ -77,11 +95,15 @@ def names_run(topic: str) -> bool:
 def overview() -> None:
     """Everything that can be explained."""
     from .. import spec
+    from .glossary import TERMS
 
     for name in FAMILIES:
         names = ", ".join(sorted(spec.family(getattr(spec, name))))
         result(f"{HEADINGS.get(name, name.lower() + 's')}:")
         result(textwrap.fill(names, 100, initial_indent="  ", subsequent_indent="  "))
+    for kind, terms in TERMS.items():
+        result(f"{kind.partition(' ')[2]}:")
+        result(textwrap.fill(", ".join(terms), 100, initial_indent="  ", subsequent_indent="  "))
     notice("python -m harness explain NAME says more")
 
 

@@ -24,9 +24,10 @@ def show_costs(run: Run) -> None:
     steps(run)
     others(run)
     start_up(run)
-    for line in sentences(run):
+    lines = [*sentences(run), *cautions(run)]
+    for line in lines:
         result(line)
-    if list(sentences(run)):
+    if lines:
         result()
 
 
@@ -125,6 +126,27 @@ def sentences(run: Run) -> Iterator[str]:
         if work[0] == "step" and ranking.pairs[0].epochs >= LEAST:
             own = {"masks": " (given dropout)", "native": " (own dropout)"}.get(work[1], "")
             yield from told(ranking, own)
+
+
+def cautions(run: Run) -> Iterator[str]:
+    """What makes one careful with the times of an arm, or of two."""
+    for row in rows(run.timings):
+        own = "" if row["variant"] == "plain" else f" ({row['variant']} dropout)"
+        if row["steady"] is False:
+            yield f"{row['arm']}{own}: no steady state in most epochs; it is not ranked."
+        if row["idle"] is not None and row["idle"] > IDLE:
+            yield f"{row['arm']}: burns {row['idle']:.2f} of a core when nobody asks it: its neighbours' times suffer."
+    for row in rows(run.pairs):
+        for flag in filter(None, row["flags"].split(", ")):
+            yield f"{row['a']} and {row['b']}: {CAUTIONS[flag]}."
+
+
+#: share of a core that an idle process may burn
+IDLE = 0.05
+CAUTIONS = {
+    "tail": "means say something else than medians: some steps take much longer",
+    "load": "quiet and loud rounds say something else: the ratio depends on what else the machine does",
+}
 
 
 def told(ranking: Ranking, own: str) -> Iterator[str]:

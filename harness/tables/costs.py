@@ -17,14 +17,6 @@ from .timing import late, medians, of_work, ranking
 
 Row = dict[str, Any]
 
-TIMINGS = [
-    "arm", "variant", "tier", "import_s", "build_s", "compile_s", "compile_again_s", "first_step_s", "first_loss_s", "step_us",
-    "step_p95_us", "ratio", "low", "high", "verdict", "samples_per_s", "gflops", "of_peak", "break_even_steps", "busy_threads", "cores",
-    "idle", "steady",
-]  # fmt: skip
-WORKS = ["arm", "work", "us", "ratio", "low", "high", "verdict", "samples_per_s"]
-MEMORY = ["arm", "after_import_mib", "build_mib", "compile_mib", "train_mib", "inference_mib", "peak_mib"]
-PAIRS = ["variant", "a", "b", "ratio", "low", "high", "p", "verdict", "proved", "epochs", "flags"]
 #: half width that intervals should have where the session did not say
 TARGET = 0.02
 

@@ -13,7 +13,8 @@ import pandas
 
 from ..records.record import Record
 from ..records.runs import find, read_run
-from .costs import MEMORY, PAIRS, TIMINGS, WORKS, Costs
+from .columns import MEMORY, PAIRS, TIMINGS, WORKS
+from .costs import Costs
 
 LOSSES = ["arm", "step", "loss", "reference", "gap", "envelope"]
 METRICS = ["arm", "step", "split", "metric", "value"]

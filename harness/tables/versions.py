@@ -19,7 +19,8 @@ def versions_of(runs: Sequence[Run]) -> dict[str, list[Row]]:
     """Every arm without its environment of which there is more than one version: its rows, each held against the first.
 
     A row is: arm, run, version, verdict, gradient_error, floor_ratio, final_loss, parts_at (first step whose losses are not bitwise
-    equal), loss_moved and parameters_moved (relative), step_us, time and memory (ratios), changed (what else is of another version).
+    equal), loss_moved and parameters_moved (relative), ratio (to its run's base arm) and moved_ratio (against the first row's), of one
+    machine alone step_us, time and memory (ratios); changed (what else is of another version).
     """
     families: dict[str, list[tuple[Run, Record]]] = {}
     for run in runs:
@@ -38,7 +39,7 @@ def row(run: Run, record: Record, first: tuple[Run, Record], runs: Sequence[Run]
     summary, base = run.summary_row(record), first[0].summary_row(first[1])
     found = {name: summary.get(name) for name in ("arm", "verdict", "gradient_error", "floor_ratio", "final_loss")}
     found["run"] = f"#{runs.index(run) + 1}" if len(runs) > 1 else ""
-    found["version"] = record.version
+    found["version"], found["ratio"] = record.version, summary.get("ratio")
     found["fault"] = "; ".join(record.facts.get("faults") or ())
     if same_machine:
         found["step_us"] = summary.get("step_us")
@@ -49,6 +50,7 @@ def row(run: Run, record: Record, first: tuple[Run, Record], runs: Sequence[Run]
         "parts_at": parts_at(first[1].losses, record.losses),
         "loss_moved": moved(base["final_loss"], summary["final_loss"]),
     }
+    found["moved_ratio"] = ratio(summary.get("ratio"), base.get("ratio"))
     found["parameters_moved"] = parameters_moved(first[1].final, record.final)
     if same_machine:
         found |= {
