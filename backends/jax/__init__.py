@@ -1,5 +1,6 @@
 """JAX: pure functions, one jitted step with donated state, and optax."""
 
+from .compilations import compilations
 from .faults import faults
 from .optimizers import FORMS
 from .program import Program, supports, versions
@@ -7,4 +8,4 @@ from .program import Program, supports, versions
 REQUIRES = {"jax": "jax", "optax": "jax"}
 MODES: "dict[str, dict[str, dict[str, str]]]" = {"": {}}
 
-__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "faults", "supports", "versions"]
+__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "compilations", "faults", "supports", "versions"]

@@ -1,7 +1,7 @@
 """Keras on tensorflow, torch or jax: a functional model, Keras' optimizers and losses, its own train step."""
 
 from .optimizers import FORMS
-from .program import Program, supports, versions
+from .program import Program, compilations, supports, versions
 
 REQUIRES = {"keras": "keras"}
 MODES = {
@@ -10,4 +10,4 @@ MODES = {
     "jax": {"variables": {"KERAS_BACKEND": "jax"}, "requires": {"jax": "jax"}},
 }
 
-__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "supports", "versions"]
+__all__ = ["FORMS", "MODES", "REQUIRES", "Program", "compilations", "supports", "versions"]

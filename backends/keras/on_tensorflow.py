@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from functools import partial
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
@@ -40,6 +41,26 @@ def read(outputs: Sequence[Any]) -> float:
     return float(outputs[0])
 
 
+#: how often each body was traced
+traced: Counter[str] = Counter()
+
+
+def function(body: Callable[..., Any]) -> Any:
+    """A traced function that counts itself: a body's Python runs when it is traced, and only then
+    (https://www.tensorflow.org/guide/function#executing_python_side_effects)."""
+
+    def counting(*arguments: Any) -> Any:
+        traced[body.__name__] += 1
+        return body(*arguments)
+
+    return tf.function(counting, autograph=False)
+
+
+def compilations() -> int:
+    """How often something was traced."""
+    return sum(traced.values())
+
+
 class Engine:
     """Steps over a net, with a loss (targets, outputs, weights) and a Keras optimizer."""
 
@@ -48,7 +69,7 @@ class Engine:
         rule = net.spec.optimizer
         #: what is linear in a gradient may keep it as rows of a table
         self.sparse = rule.type == "sgd" and not any((rule.clip_value, rule.clip_norm, rule.global_clip_norm))
-        self.traced, self.probed, self.full = (tf.function(body, autograph=False) for body in (self.step, self.watch, self.infer))
+        self.traced, self.probed, self.full = (function(body) for body in (self.step, self.watch, self.infer))
 
     def step(self, x: Any, y: Any, *rest: Any) -> Any:
         """Forward, loss, gradients, update; the loss before it."""

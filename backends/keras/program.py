@@ -53,6 +53,11 @@ def versions() -> Dict[str, Any]:
     return {"keras": keras.__version__, "engine": ENGINE, "floatx": keras.config.floatx(), **engine.versions()}
 
 
+def compilations() -> int:
+    """What the engine has traced or compiled; see the contract."""
+    return int(engine.compilations())
+
+
 class Program:
     """The mode names the engine; it was chosen when Keras was imported."""
 

@@ -20,6 +20,7 @@ from .losses import LOSSES, loss, penalty
 from .optimizers import NONE, OPTIMIZERS, slot_names
 from .optimizers import apply as update
 from .run import Run
+from .traces import counted
 
 tf.config.experimental.enable_tensor_float_32_execution(False)  # else GPUs multiply float32 in less
 
@@ -79,7 +80,7 @@ class Program:
 
     def function(self, body: Callable[..., Any]) -> Any:
         """A traced function of the program's mode; the compiled one is called from inside a plain one (see `calls`)."""
-        traced = tf.function(body, autograph=False, jit_compile=self.xla)
+        traced = tf.function(counted(body), autograph=False, jit_compile=self.xla)
         return tf.function(traced, autograph=False) if self.xla else traced
 
     def load(self, state: State) -> None:

@@ -49,7 +49,9 @@ class Adapter(Protocol):
 
     REQUIRES and MODES are literals: the parent reads them from the source without importing it (harness.registry). So is NAME, which
     may repeat the backend's name, and then has to be right. A function `faults() -> List[str]` may say what this very installation
-    computes wrongly, measured on the spot: one sentence each, with the report's address.
+    computes wrongly, measured on the spot: one sentence each, with the report's address. A function `compilations() -> int` may say how
+    many times this process has traced or compiled something so far: a number that only rises, and that stays where it is while steps only
+    run. What is timed while it rises is no step. An adapter without it compiles nothing.
     """
 
     #: import name -> extra of pyproject.toml that installs it

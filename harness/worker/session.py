@@ -155,6 +155,11 @@ class Session:
         look = getattr(self.adapter, "faults", None)
         return [] if look is None else list(look())
 
+    def compilations(self) -> int:
+        """How many times this process has traced or compiled something so far; see the contract."""
+        count = getattr(self.adapter, "compilations", None)
+        return 0 if count is None else int(count())
+
     def start(self, native_dropout: bool) -> Dict[str, Any]:
         """Everything up to the first timed block; see harness.worker.timing."""
         self.staged, found = start(self.program, self.task, self.state, native_dropout)
@@ -200,8 +205,8 @@ class Session:
 
 
 COMMANDS = (
-    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "block", "memory",
-    "cases", "conformance", "supports", "signatures",
+    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "block",
+    "compilations", "memory", "cases", "conformance", "supports", "signatures",
 )  # fmt: skip
 
 
