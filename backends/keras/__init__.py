@@ -6,6 +6,7 @@ from .program import Program, compilations, supports, versions
 REQUIRES = {"keras": "keras"}
 MODES = {
     "": {"variables": {"KERAS_BACKEND": "tensorflow"}, "requires": {"tensorflow": "keras"}},
+    "loop": {"variables": {"KERAS_BACKEND": "tensorflow"}, "requires": {"tensorflow": "keras"}},
     "torch": {"variables": {"KERAS_BACKEND": "torch"}, "requires": {"torch": "torch"}},
     "jax": {"variables": {"KERAS_BACKEND": "jax"}, "requires": {"jax": "jax"}},
 }

@@ -38,7 +38,8 @@ class Program(Protocol):
 
     def train(self, staged: Any, steps: int, read_every: int = 1) -> Trace:
         """The loop as an expert writes it, over the staged batches in turn, with the framework's own optimizer; returns
-        when the device is done. A batch without masks uses the framework's own dropout and noise."""
+        when the device is done. A batch without masks uses the framework's own dropout and noise. A mode may take all steps from one
+        reading to the next in one call."""
 
     def predict(self, staged: Any) -> List[Any]:
         """The outputs of each staged batch, in inference mode, as numpy arrays `(rows, *output_shape)`."""
