@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial, reduce
 from timeit import timeit
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -410,6 +411,21 @@ def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]
 def versions() -> Dict[str, Any]:
     """Versions of Flax and of what it calls, and how it multiplies."""
     return {**{module.__name__: module.__version__ for module in (flax, jax, optax, numpy)}, "matmul_precision": "highest"}
+
+
+def listen(event: str, seconds: float, **_: Any) -> None:
+    """Told of everything that JAX measures."""
+    if event.startswith("/jax/core/compile/"):  # tracing, lowering, compiling
+        heard[event] += 1
+
+
+def compilations() -> int:
+    """How often JAX has traced, lowered or compiled something."""
+    return sum(heard.values())
+
+
+heard: Counter[str] = Counter()
+jax.monitoring.register_event_duration_secs_listener(listen)
 
 
 class Program:

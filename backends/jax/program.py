@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import time
+from functools import partial
 from itertools import accumulate, cycle
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -22,6 +23,7 @@ from .activations import ACTIVATIONS
 from .losses import LOSSES, loss_value, penalty
 from .model import LAYERS, draw, outputs
 from .optimizers import RULES, by_parameter, counters, optimizer, slot_names
+from .scan import scanned
 
 config: Any = jax.config
 config.update("jax_default_matmul_precision", "highest")  # else GPUs and TPUs multiply float32 in less
@@ -30,7 +32,7 @@ config.update("jax_default_matmul_precision", "highest")  # else GPUs and TPUs m
 #: 20 to 30 % of a step at 1000 numbers, nothing at 130 000; beyond that, gathering the gradient costs up to 5 %.
 ONE_VECTOR = 2**17
 
-Staged = List[Tuple[Any, ...]]
+Staged = shared.Stacked
 
 
 def devices(kind: str) -> List[Any]:
@@ -64,17 +66,19 @@ def versions() -> Dict[str, Any]:
 
 
 class Program:
-    """`carry` is all that a step changes: parameters, statistics, the optimizer's state, and the key where something is drawn."""
+    """`carry` is all that a step changes: parameters, statistics, the optimizer's state, and the key where something is drawn. In mode scan
+    all steps between two readings are one call; one of them alone is the plain step."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
         config.update("jax_enable_x64", dtype == "float64")  # for the whole process; it moves float32 Adam's bits
-        self.spec, self.dtype, self.device = spec, dtype, devices(device)[0]
+        self.spec, self.dtype, self.device, self.scan = spec, dtype, devices(device)[0], mode == "scan"
         self.optimizer, self.slots = optimizer(spec.optimizer, dtype), slot_names(spec.optimizer)
         self.nodes = [node.name for node in spec.nodes]
         self.names = [parameter.name for parameter in spec.parameters]
         self.pack, self.unpack = packing(spec.parameters, one_vector=not by_parameter(spec.optimizer))
         self.initial = jax.jit(self.optimizer.init)
         self.step = jax.jit(self.stepped, donate_argnums=0)
+        self.scanned = jax.jit(partial(scanned, self.stepped), donate_argnums=0, static_argnames="length")
         self.probed = jax.jit(self.differentiated)
         self.infer = jax.jit(self.inferred)
         self.steps = 0
@@ -157,7 +161,8 @@ class Program:
 
     def stage(self, batches: Sequence[Batch]) -> Staged:
         """`(inputs, targets, *weights, *masks)` on the device."""
-        return shared.stage(self.spec, batches, self.dtype, lambda array: jax.device_put(array, self.device))
+        staged = shared.stage(self.spec, batches, self.dtype, lambda array: jax.device_put(array, self.device))
+        return shared.Stacked(staged, jnp.stack)
 
     def unstage(self, staged: Staged) -> List[Batch]:
         """Back to numpy."""
@@ -181,6 +186,8 @@ class Program:
 
     def train(self, staged: Staged, steps: int, read_every: int = 1) -> Trace:
         """One call a step; see the contract."""
+        if self.scan and read_every > 1 and staged.arrays:
+            return self.train_scanned(staged, steps, read_every)
         clock, step, carry = time.perf_counter_ns, self.step, self.carry
         read = numpy.asarray  # float(loss) takes 8 microseconds, this 1.5
         losses: List[float] = []
@@ -193,6 +200,23 @@ class Program:
         self.carry, self.steps = carry, self.steps + steps
         jax.block_until_ready(carry)
         return Trace(losses, stamps)
+
+    def train_scanned(self, staged: Staged, steps: int, read_every: int) -> Trace:
+        """One call for all steps from one reading to the next, compiled once for each `read_every`."""
+        batches, place = jax.block_until_ready((staged.arrays, jax.device_put(numpy.int32(0), self.device)))
+
+        def several() -> Any:
+            nonlocal place
+            self.carry, place, loss = self.scanned(self.carry, place, batches, length=read_every)
+            return loss
+
+        def single(*batch: Any) -> None:
+            self.carry, _ = self.step(self.carry, *batch)
+
+        trace = shared.loop_of_several(several, single, staged, steps, read_every, lambda loss: numpy.asarray(loss).item())
+        self.steps += steps
+        jax.block_until_ready(self.carry)
+        return trace
 
     def probe(self, batch: Batch) -> Probe:
         """Loss, outputs and gradients of one batch; see the contract."""

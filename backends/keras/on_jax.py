@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import partial
 from operator import methodcaller
 from typing import Any, Callable, Dict, List, Sequence, Tuple
@@ -37,6 +38,24 @@ def versions() -> Dict[str, Any]:
         "x64": config.jax_enable_x64,
         "matmul_precision": config.jax_default_matmul_precision,
     }
+
+
+#: how often JAX has traced, lowered or compiled something, by event
+heard: Counter[str] = Counter()
+
+
+def listen(event: str, seconds: float, **_: Any) -> None:
+    """Told of everything that JAX measures (https://docs.jax.dev/en/latest/jax.monitoring.html)."""
+    if event.startswith("/jax/core/compile/"):
+        heard[event] += 1
+
+
+jax.monitoring.register_event_duration_secs_listener(listen)
+
+
+def compilations() -> int:
+    """How often JAX has traced, lowered or compiled something."""
+    return sum(heard.values())
 
 
 class Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from functools import partial
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
@@ -40,6 +41,26 @@ def read(outputs: Sequence[Any]) -> float:
     return float(outputs[0])
 
 
+#: how often each body was traced
+traced: Counter[str] = Counter()
+
+
+def function(body: Callable[..., Any]) -> Any:
+    """A traced function that counts itself: a body's Python runs when it is traced, and only then
+    (https://www.tensorflow.org/guide/function#executing_python_side_effects)."""
+
+    def counting(*arguments: Any) -> Any:
+        traced[body.__name__] += 1
+        return body(*arguments)
+
+    return tf.function(counting, autograph=False)
+
+
+def compilations() -> int:
+    """How often something was traced."""
+    return sum(traced.values())
+
+
 class Engine:
     """Steps over a net, with a loss (targets, outputs, weights) and a Keras optimizer."""
 
@@ -48,7 +69,8 @@ class Engine:
         rule = net.spec.optimizer
         #: what is linear in a gradient may keep it as rows of a table
         self.sparse = rule.type == "sgd" and not any((rule.clip_value, rule.clip_norm, rule.global_clip_norm))
-        self.traced, self.probed, self.full = (tf.function(body, autograph=False) for body in (self.step, self.watch, self.infer))
+        self.traced, self.probed, self.full = (function(body) for body in (self.step, self.watch, self.infer))
+        self.looped = function(self.several)
 
     def step(self, x: Any, y: Any, *rest: Any) -> Any:
         """Forward, loss, gradients, update; the loss before it."""
@@ -67,6 +89,34 @@ class Engine:
         graph = self.traced.get_concrete_function(*batch)
         types = [output.dtype for output in graph.outputs]
         return partial(tf.raw_ops.StatefulPartitionedCall, args=[*batch, *graph.captured_inputs], Tout=types, f=graph)
+
+    def several(self, length: Any, place: Any, *batches: Any) -> Tuple[Any, Any]:
+        """The graph of `length` steps over stacked batches in turn, from a place on: the last one's loss, and the place of the next batch.
+        The length is a tensor, and so one graph serves any number."""
+        count = batches[0].shape[0]
+
+        def one(left: Any, place: Any, loss: Any) -> Tuple[Any, Any, Any]:
+            loss = self.step(*(array[place] for array in batches))
+            return left - 1, (place + 1) % count, loss
+
+        # one iteration at a time: each reads the variables that the one before has written
+        start = (length, place, tf.zeros((), self.net.native.dtype))
+        _, place, loss = tf.while_loop(lambda left, *_: left > 0, one, start, parallel_iterations=1)
+        return loss, place
+
+    def call_of_several(self, batches: Sequence[Any], length: int) -> Callable[[], Any]:
+        """The next steps over the stacked batches, so many in one call, as `call` does it."""
+        steps, place = tf.constant(length), tf.constant(0)
+        graph = self.looped.get_concrete_function(steps, place, *batches)
+        fixed, types = [*batches, *graph.captured_inputs], [output.dtype for output in graph.outputs]
+
+        def call() -> Any:
+            nonlocal place
+            outputs = tf.raw_ops.StatefulPartitionedCall(args=[steps, place, *fixed], Tout=types, f=graph)
+            place = outputs[1]
+            return outputs
+
+        return call
 
     def compile(self, batch: Sequence[Any]) -> Dict[str, float]:
         """Trace, then run once: only that builds the kernels. Moves the state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from operator import methodcaller
 from typing import Any, Callable, Dict, List, Sequence, Tuple
@@ -32,6 +33,12 @@ def versions() -> Dict[str, Any]:
         "matmul_precision": torch.get_float32_matmul_precision(),
         "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
     }
+
+
+def compilations() -> int:
+    """How many graphs Dynamo has compiled: none as long as nobody asks for it. What has not been imported has compiled none."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return 0 if dynamo is None else int(dynamo.counters["stats"]["unique_graphs"])
 
 
 class Engine:

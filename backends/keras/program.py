@@ -6,7 +6,7 @@ import importlib
 import math
 import time
 from itertools import cycle
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
 import keras
 import numpy
@@ -23,13 +23,21 @@ from .optimizers import OPTIMIZERS, count, optimizer, slots
 from .part import ENGINE
 
 engine = importlib.import_module(f".on_{ENGINE}", __package__)
-Staged = List[Tuple[Any, ...]]
+#: modes whose name is not their engine's
+ENGINES = {"": "tensorflow", "loop": "tensorflow"}
+Staged = shared.Stacked
+
+
+def elsewhere(mode: str) -> str:
+    """Why a mode cannot be had in this process, if so."""
+    wanted = ENGINES.get(mode, mode)
+    return "" if wanted == ENGINE else f"Keras was started on {ENGINE}, not on {wanted}"
 
 
 def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]:
     """The reasons why not; empty when it can."""
-    if (mode or "tensorflow") != ENGINE:
-        return [f"Keras was started on {ENGINE}, not on {mode or 'tensorflow'}"]
+    if elsewhere(mode):
+        return [elsewhere(mode)]
     reasons = missing_device(device, engine.has_gpu(), ENGINE)
     if dtype == "float64" and ENGINE != "tensorflow":
         issue = "https://github.com/keras-team/keras/issues/23704"
@@ -53,16 +61,23 @@ def versions() -> Dict[str, Any]:
     return {"keras": keras.__version__, "engine": ENGINE, "floatx": keras.config.floatx(), **engine.versions()}
 
 
+def compilations() -> int:
+    """What the engine has traced or compiled; see the contract."""
+    return int(engine.compilations())
+
+
 class Program:
-    """The mode names the engine; it was chosen when Keras was imported."""
+    """The mode names the engine; it was chosen when Keras was imported. In mode loop, on TensorFlow, one call runs all steps between two
+    readings, as Keras' own `steps_per_execution` does; one of them alone is the plain step."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
-        if (mode or "tensorflow") != ENGINE:
-            raise ValueError(f"Keras was started on {ENGINE}, not on {mode or 'tensorflow'}")
+        if elsewhere(mode):
+            raise ValueError(elsewhere(mode))
         keras.config.set_floatx(dtype)
         keras.config.set_dtype_policy(dtype)  # the one of the first layer ever made stays otherwise
         keras.utils.set_random_seed(0)
         self.spec, self.dtype, self.device = spec, dtype, "gpu:0" if device == "gpu" else "cpu"
+        self.loop = mode == "loop"
         with keras.device(self.device):
             self.net = Net(spec, engine.INTEGERS)
             self.optimizer = optimizer(spec.optimizer, self.net.native.trainable_variables)
@@ -96,7 +111,7 @@ class Program:
     def stage(self, batches: Sequence[Batch]) -> Staged:
         """Tensors on the device."""
         with keras.device(self.device):
-            return shared.stage(self.spec, batches, self.dtype, self.tensor)
+            return shared.Stacked(shared.stage(self.spec, batches, self.dtype, self.tensor), ops.stack)
 
     def tensor(self, value: Any) -> Any:
         """An array on the device."""
@@ -120,6 +135,8 @@ class Program:
         """Call the engine's step; see the contract."""
         clock, read, losses = time.perf_counter_ns, engine.read, []
         with keras.device(self.device):
+            if self.loop and read_every > 1 and staged.arrays:
+                return self.train_looped(staged, steps, read_every)
             calls = cycle([self.engine.call(batch) for batch in staged])
             self.engine.begin()
             stamps = [clock()]
@@ -130,6 +147,14 @@ class Program:
                     stamps.append(clock())
             self.engine.end()
         return Trace(losses, stamps)
+
+    def train_looped(self, staged: Staged, steps: int, read_every: int) -> Trace:
+        """One call for all steps from one reading to the next."""
+        several = self.engine.call_of_several(staged.arrays, read_every)
+        self.engine.begin()
+        trace = shared.loop_of_several(several, lambda *batch: self.engine.call(batch)(), staged, steps, read_every, engine.read)
+        self.engine.end()
+        return trace
 
     def probe(self, batch: Batch) -> Probe:
         """Loss, outputs and gradients of one batch; see the contract."""

@@ -16,10 +16,12 @@ from harness.spec import INPUT, Node, ProgramSpec, active_slots
 
 from .activations import ACTIVATIONS
 from .layers import LAYERS, apply
+from .loop import looped
 from .losses import LOSSES, loss, penalty
 from .optimizers import NONE, OPTIMIZERS, slot_names
 from .optimizers import apply as update
 from .run import Run
+from .traces import counted
 
 tf.config.experimental.enable_tensor_float_32_execution(False)  # else GPUs multiply float32 in less
 
@@ -50,10 +52,11 @@ def versions() -> Dict[str, Any]:
 
 
 class Program:
-    """Mode "xla" compiles the whole step (`jit_compile`); the plain mode runs its graph op by op."""
+    """Mode "xla" compiles the whole step (`jit_compile`); the plain mode runs its graph op by op. In mode "loop" a graph runs all steps
+    between two readings; one of them alone is the plain step."""
 
     def __init__(self, spec: ProgramSpec, dtype: str, device: str, mode: str) -> None:
-        self.spec, self.dtype, self.xla = spec, dtype, mode == "xla"
+        self.spec, self.dtype, self.xla, self.loop = spec, dtype, mode == "xla", mode == "loop"
         self.device = f"/{device.upper()}:0"
         self.random_names = [node.name for node in spec.random_nodes]
         with tf.device(self.device):
@@ -66,6 +69,7 @@ class Program:
         self.own = {node.name: self.owned(node) for node in spec.nodes}
         self.step_count = 0
         self.traced, self.probed, self.full = (self.function(body) for body in (self.step, self.watch, self.infer))
+        self.looped = self.function(self.several)
 
     def variables(self, items: Sequence[Any]) -> Dict[str, Any]:
         """A variable for each parameter or statistic."""
@@ -79,7 +83,7 @@ class Program:
 
     def function(self, body: Callable[..., Any]) -> Any:
         """A traced function of the program's mode; the compiled one is called from inside a plain one (see `calls`)."""
-        traced = tf.function(body, autograph=False, jit_compile=self.xla)
+        traced = tf.function(counted(body), autograph=False, jit_compile=self.xla)
         return tf.function(traced, autograph=False) if self.xla else traced
 
     def load(self, state: State) -> None:
@@ -99,12 +103,12 @@ class Program:
         slots = {slot: read(self.slots[slot]) for slot in active_slots(self.spec.optimizer)}
         return State(read(self.parameters), slots, self.step_count, read(self.statistics))
 
-    def stage(self, batches: Sequence[Batch]) -> List[Tuple[Any, ...]]:
+    def stage(self, batches: Sequence[Batch]) -> shared.Stacked:
         """Tensors on the device."""
         with tf.device(self.device):
-            return shared.stage(self.spec, batches, self.dtype, tf.constant)
+            return shared.Stacked(shared.stage(self.spec, batches, self.dtype, tf.constant), tf.stack)
 
-    def unstage(self, staged: List[Tuple[Any, ...]]) -> List[Batch]:
+    def unstage(self, staged: shared.Stacked) -> List[Batch]:
         """Read back."""
         return shared.unstage(self.spec, staged, self.dtype, lambda tensor: tensor.numpy())
 
@@ -188,7 +192,24 @@ class Program:
             types = [output.dtype for output in graph.outputs]
             yield partial(tf.raw_ops.StatefulPartitionedCall, args=[*arguments, *graph.captured_inputs], Tout=types, f=graph)
 
-    def compile(self, staged: List[Tuple[Any, ...]]) -> Dict[str, float]:
+    def several(self, length: Any, place: Any, *batches: Any) -> Any:
+        """The graph of mode "loop"."""
+        return looped(self.step, self.dtype, length, place, *batches)
+
+    def call_of_several(self, batches: Sequence[Any], length: int) -> Callable[[], Any]:
+        """The next steps over the stacked batches, so many in one call, as the op that runs a graph."""
+        steps, place = tf.constant(length), tf.constant(0)
+        graph = self.looped.get_concrete_function(steps, place, *batches)
+        fixed, types = [*batches, *graph.captured_inputs], [output.dtype for output in graph.outputs]
+
+        def call() -> Any:
+            nonlocal place
+            loss, place = tf.raw_ops.StatefulPartitionedCall(args=[steps, place, *fixed], Tout=types, f=graph)
+            return loss
+
+        return call
+
+    def compile(self, staged: shared.Stacked) -> Dict[str, float]:
         """Trace the first batch's step, then run it once: only that builds its kernels (and compiles them under XLA)."""
         kept, random = self.state(), self.random.state.numpy()
         with tf.device(self.device):
@@ -201,11 +222,13 @@ class Program:
         self.random.reset(random)
         return {"trace": traced - start, "first_run": done - traced}
 
-    def train(self, staged: List[Tuple[Any, ...]], steps: int, read_every: int = 1) -> Trace:
+    def train(self, staged: shared.Stacked, steps: int, read_every: int = 1) -> Trace:
         """Call the traced step; see the contract."""
         clock, losses = time.perf_counter_ns, []
         self.count.assign(self.step_count)
         with tf.device(self.device):
+            if self.loop and read_every > 1 and staged.arrays:
+                return self.train_looped(staged, steps, read_every)
             calls = cycle(list(self.calls(staged)))
             tf.test.experimental.sync_devices()
             stamps = [clock()]
@@ -217,6 +240,19 @@ class Program:
             tf.test.experimental.sync_devices()
         self.step_count += steps
         return Trace(losses, stamps)
+
+    def train_looped(self, staged: shared.Stacked, steps: int, read_every: int) -> Trace:
+        """One call for all steps from one reading to the next."""
+        several = self.call_of_several(staged.arrays, read_every)
+        tf.test.experimental.sync_devices()
+        trace = shared.loop_of_several(several, self.single, staged, steps, read_every)
+        tf.test.experimental.sync_devices()
+        self.step_count += steps
+        return trace
+
+    def single(self, *batch: Any) -> None:
+        """One step."""
+        next(self.calls([batch]))()
 
     def probe(self, batch: Batch) -> Probe:
         """Loss, outputs and gradients of one batch; see the contract."""
@@ -242,7 +278,7 @@ class Program:
         gradients = tape.gradient(loss, wanted, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return loss, outputs, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def predict(self, staged: List[Tuple[Any, ...]]) -> List[Any]:
+    def predict(self, staged: shared.Stacked) -> List[Any]:
         """Outputs in inference mode; see the contract."""
         with tf.device(self.device):
             outputs = [self.full(batch[0]) for batch in staged]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from typing import Any, Dict, List
 
 import torch
@@ -21,6 +22,13 @@ from .optimizers import ABSENT, OPTIMIZERS
 def gpu() -> str:
     """What torch calls the GPU here; empty where there is none."""
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else ""
+
+
+def compilations() -> int:
+    """How many graphs Dynamo has compiled, other shapes anew; see the contract. What has not been imported has compiled none. Its frames
+    are no measure: those that are compiled with `fullgraph` are not counted."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return 0 if dynamo is None else int(dynamo.counters["stats"]["unique_graphs"])
 
 
 def supports(spec: ProgramSpec, dtype: str, device: str, mode: str) -> List[str]:

@@ -38,7 +38,8 @@ class Program(Protocol):
 
     def train(self, staged: Any, steps: int, read_every: int = 1) -> Trace:
         """The loop as an expert writes it, over the staged batches in turn, with the framework's own optimizer; returns
-        when the device is done. A batch without masks uses the framework's own dropout and noise."""
+        when the device is done. A batch without masks uses the framework's own dropout and noise. A mode may take all steps from one
+        reading to the next in one call."""
 
     def predict(self, staged: Any) -> List[Any]:
         """The outputs of each staged batch, in inference mode, as numpy arrays `(rows, *output_shape)`."""
@@ -49,7 +50,9 @@ class Adapter(Protocol):
 
     REQUIRES and MODES are literals: the parent reads them from the source without importing it (harness.registry). So is NAME, which
     may repeat the backend's name, and then has to be right. A function `faults() -> List[str]` may say what this very installation
-    computes wrongly, measured on the spot: one sentence each, with the report's address.
+    computes wrongly, measured on the spot: one sentence each, with the report's address. A function `compilations() -> int` may say how
+    many times this process has traced or compiled something so far: a number that only rises, and that stays where it is while steps only
+    run. What is timed while it rises is no step. An adapter without it compiles nothing.
     """
 
     #: import name -> extra of pyproject.toml that installs it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from itertools import cycle
 from typing import Any, Callable, Container, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -163,6 +164,21 @@ def stage(spec: ProgramSpec, batches: Sequence[Batch], dtype: str, native: Calla
     return [tuple(map(native, arrays_of(spec, batch))) for batch in numpy_batches(batches, dtype)]
 
 
+class Stacked(List[Tuple[Any, ...]]):
+    """Staged batches, for calls that take several steps."""
+
+    def __init__(self, batches: Iterable[Tuple[Any, ...]], stack: Callable[[Sequence[Any]], Any]) -> None:
+        super().__init__(batches)
+        self.stack = stack
+
+    @cached_property
+    def arrays(self) -> Tuple[Any, ...]:
+        """All batches in one: their arrays, each with an axis in front that counts batches. Nothing where shapes differ. Stacked when first
+        asked for: it takes their memory again."""
+        shapes = {tuple(tuple(array.shape) for array in batch) for batch in self}
+        return tuple(map(self.stack, zip(*self))) if len(shapes) == 1 else ()
+
+
 def unstage(spec: ProgramSpec, staged: Sequence[Tuple[Any, ...]], dtype: str, plain: Callable[[Any], Any]) -> List[Batch]:
     """What `stage` made, with every array made numpy's again; integers of any size become int64."""
     names = [node.name for node in spec.random_nodes]
@@ -208,3 +224,24 @@ def loop(
             losses.append(read(loss))
             stamps.append(clock())
     return Trace(losses, stamps)
+
+
+def loop_of_several(
+    several: Callable[[], Any],
+    single: Callable[..., Any],
+    staged: Sequence[Tuple[Any, ...]],
+    steps: int,
+    read_every: int,
+    read: Callable[[Any], float] = float,
+) -> Trace:
+    """As `loop`, but all steps from one reading to the next are one call.
+
+    Args:
+        several: the next `read_every` steps; returns the last one's loss, as the framework has it.
+        single: one step of `loop`, for those behind the last reading.
+        staged, steps, read_every, read: as of `loop`.
+    """
+    trace = loop(several, [()], steps // read_every, 1, read)
+    for index in range(steps - steps % read_every, steps):
+        single(*staged[index % len(staged)])
+    return trace

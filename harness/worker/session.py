@@ -157,7 +157,7 @@ class Session:
         return [] if look is None else list(look())
 
     def compilations(self) -> int:
-        """How many times something was traced or compiled so far; 0 where the adapter does not tell."""
+        """How many times this process has traced or compiled something so far; 0 where the adapter does not tell."""
         count = getattr(self.adapter, "compilations", None)
         return 0 if count is None else int(count())
 
