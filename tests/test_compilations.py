@@ -74,7 +74,7 @@ def counts(worker: Worker, name: str, folder: Path) -> Counts:
     )  # fmt: skip
     worker.ask("start", native_dropout=False)
     warm = worker.ask("compilations") - before
-    worker.ask("block", steps=9, discard=1)
+    worker.ask("block", work="step", steps=9, discard=1)
     steady = worker.ask("compilations") - before
     worker.ask("forced", steps=["fewer"], states=str(folder), folder=str(folder))
     return Counts(warm, steady, worker.ask("compilations") - before)
