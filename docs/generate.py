@@ -24,6 +24,8 @@ from harness.pool import Crew
 from harness.registry import Arm, backends
 from harness.reproduction.page import rows
 from harness.reproduction.reference import read
+from harness.tables.columns import COLUMNS
+from harness.tables.ranking import VERDICTS
 from harness.worker.probes import PROBES
 
 DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
@@ -159,6 +161,18 @@ def verdicts() -> str:
     return "\n".join([*lines, *(f"| {word} | {'yes' if word in RIGHT else 'no'} | {text} |" for word, text in WORDS.items())])
 
 
+def costs() -> str:
+    """What stands in the tables of costs."""
+    lines = [f"| {name} | {about} |" for name, about in COLUMNS.items()]
+    return "\n".join(["| column | what it is |", "| --- | --- |", *lines])
+
+
+def speed() -> str:
+    """What two arms' times can be."""
+    lines = [f"| {name} | {about} |" for name, about in VERDICTS.items()]
+    return "\n".join(["| word | what it means |", "| --- | --- |", *lines])
+
+
 def probes() -> str:
     """Steps that training does not bring."""
     lines = [f"| {name} | {about} |" for name, (about, _) in PROBES.items()]
@@ -175,6 +189,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "differences": differences,
     "verdicts": verdicts,
     "probes": probes,
+    "costs": costs,
+    "speed": speed,
 }
 #: families of items, in the order of the table
 FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")
