@@ -287,7 +287,7 @@ def numeric(crew: WarmCrew, found: Plan, folder: Path) -> NumericLane:
     free = {"steps": found.steps, "evaluate": [], "names": [], "threshold": found.threshold}
     steps = Trajectory((0,), found.trajectory.replicas, False, "")
     dtype, weights = found.experiment.compare.dtype, lay_out(found, folder)
-    return NumericLane(crew, found.spec, steps, dtype, folder, free, weights, silent, installation=False)
+    return NumericLane(crew, found.spec, steps, dtype, folder, free, weights, silent, brief=True)
 
 
 @contextmanager

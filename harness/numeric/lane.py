@@ -79,7 +79,8 @@ class Lane:
         free: arguments of the free pass (steps, evaluate, names, threshold).
         weights: fingerprint that every arm's first weights must have.
         progress: told what an arm is at.
-        installation: whether every arm's installation is looked at too (pre-flight, known faults).
+        brief: in a grid, where many programs are tried in the same workers: neither is the installation looked at (pre-flight, known
+            faults), nor are the reference's own norms kept.
     """
 
     crew: Crew
@@ -90,7 +91,7 @@ class Lane:
     free: Mapping[str, Any]
     weights: str
     progress: Progress
-    installation: bool = True
+    brief: bool = False
     references: dict[str, Reference] = field(default_factory=dict)
     failures: dict[str, ArmFailed] = field(default_factory=dict)
     locks: dict[str, Any] = field(default_factory=dict)
@@ -132,7 +133,8 @@ class Lane:
             worker.ask("forced", steps=found.steps, states=str(folder), folder=str(folder))
             found.floors = self.measured(worker, found, self.dtype, found.steps)
         outcome.facts["forms"] = dict(forms)
-        outcome.keep(self.rows(found, found.folder))
+        if not self.brief:
+            outcome.keep(self.rows(found, found.folder))
         return found
 
     def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step]) -> dict[Step, dict[str, Floor]]:
@@ -163,7 +165,7 @@ class Lane:
             reference = self.reference(forms)
             self.progress(arm.name, {"phase": "forced steps"})
             worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
-            if self.installation:
+            if not self.brief:
                 outcome.facts.update(self.looked_at(worker, arm))
             rows = self.rows(reference, folder)
             wrong = wrong_steps(rows)

@@ -22,6 +22,8 @@ from ..environments import Launch, inherited
 from ..errors import ArmFailed
 
 SEPARATOR = "\x1e"
+#: bytes that a pipe takes at least, on any system, while nobody reads
+PIPE = 4096
 #: seconds between two looks at whether the child is still there
 LOOK = 1.0
 
@@ -85,9 +87,12 @@ class Worker:
         Raises:
             ArmFailed: the command failed, the worker died, or it took longer than its time limit.
         """
-        line = SEPARATOR + json.dumps({"command": command, "arguments": arguments}) + "\n"
-        # a pipe that nobody reads takes 64 KiB and then holds its writer for ever
-        threading.Thread(target=self.send, args=(line.encode(),), daemon=True).start()
+        line = (SEPARATOR + json.dumps({"command": command, "arguments": arguments}) + "\n").encode()
+        # a pipe that nobody reads takes so much and then holds its writer for ever; it is empty here, since the last answer has come
+        if len(line) <= PIPE:
+            self.send(line)
+        else:
+            threading.Thread(target=self.send, args=(line,), daemon=True).start()
         while True:
             answer = self.next_answer(command)
             if "result" in answer:
