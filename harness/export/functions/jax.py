@@ -58,7 +58,7 @@ def depthwise_conv2d(x, kernel, strides=(1, 1), padding="VALID", dilation=(1, 1)
 
 
 def conv2d_transpose(x, kernel, strides=(1, 1), padding="VALID", dilation=(1, 1)):
-    """The gradient of a conv2d by its input, with a kernel (height, width, filters, channels). Padding in numbers is that of x with
+    """The gradient of a conv2d by its input, with a kernel (height, width, filters, channels). Padding in numbers stands around x with
     stride - 1 zeros between its places."""
     return jax.lax.conv_transpose(
         x,
@@ -181,30 +181,25 @@ def gru_reset_before(x, kernel, recurrent_kernel, bias=0, backwards=False):
     return every.swapaxes(0, 1)
 
 
-def split_heads(x, size):
-    """(rows, steps, heads size) -> (rows, steps, heads, size)."""
-    return x.reshape(*x.shape[:2], -1, size)
-
-
-def rotated(x, base):
-    """The pairs (i, i + size / 2) of x (rows, steps, heads, size), at step t turned by the angle t base^(-2 i / size)."""
-    steps, size = x.shape[1], x.shape[-1]
+def rotated(x, size, base):
+    """The pairs (i, i + size / 2) of each head of x (rows, steps, heads size), at step t turned by the angle t base^(-2 i / size)."""
+    rows, steps, features = x.shape
     angles = np.arange(steps)[:, None, None] * base ** (-2 * np.arange(size // 2) / size)
     cos, sin = jnp.asarray(np.cos(angles), x.dtype), jnp.asarray(np.sin(angles), x.dtype)
-    a, b = jnp.split(x, 2, -1)
-    return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], -1)
+    a, b = jnp.split(x.reshape(rows, steps, -1, size), 2, -1)
+    return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], -1).reshape(rows, steps, features)
 
 
-def attention(q, k, v, seen=None):
-    """softmax(q k^T / sqrt(size)) v, heads side by side: q is (rows, queries, heads, size), k and v are (rows, keys, fewer heads, size),
-    each for neighbouring heads of q; `seen` (rows, queries, keys) says what is looked at. Written out, since
-    jax.nn.dot_product_attention takes its softmax in float32, whatever it is given."""
-    rows, queries, heads, size = q.shape
+def attention(q, k, v, size, seen=None):
+    """softmax(q k^T / sqrt(size)) v in heads of a size, which lie side by side. There may be fewer of k and v, each for neighbouring ones
+    of q. `seen` (rows, queries, keys) says what is looked at. Written out: jax.nn.dot_product_attention takes its softmax in float32."""
+    rows, queries, features = q.shape
+    k, v = k.reshape(rows, k.shape[1], -1, size), v.reshape(rows, v.shape[1], -1, size)
     q = q.reshape(rows, queries, k.shape[2], -1, size)
     scores = jnp.einsum("bqngd,bknd->bngqk", q, k) / math.sqrt(size)
     if seen is not None:
         scores = jnp.where(seen[:, None, None], scores, jnp.finfo(scores.dtype).min)
-    return jnp.einsum("bngqk,bknd->bqngd", jax.nn.softmax(scores), v).reshape(rows, queries, heads * size)
+    return jnp.einsum("bngqk,bknd->bqngd", jax.nn.softmax(scores), v).reshape(rows, queries, features)
 
 
 def causal(steps):

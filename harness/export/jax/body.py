@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from ...spec import ProgramSpec
 from ..draft import Draft
 from .layers import USED, lines
-from .losses import loss_text, loss_title, loss_value, penalties
+from .losses import loss_lines, loss_text, loss_title
 from .optimizers import optimizer_text
+from .text import explained
 
 CONFIG = """\
 jax.config.update("jax_enable_x64", DTYPE == "float64")
@@ -25,17 +26,19 @@ def {name}():
 #: `p` are the parameters, `s` the statistics where there are any
 TRAINING = '''\
 @jax.jit
-def update({held}, state, *given):
-    """One step: all that it changes, and the loss before it."""
-    {changed}, gradients = jax.value_and_grad(loss_of{aside})({held}, *given)
+def update(p, state, gradients):
+    """Parameters and the optimizer's state after a step."""
     updates, state = optimizer.update(gradients, state, p)
-    return optax.apply_updates(p, updates), {s}state, loss
+    return optax.apply_updates(p, updates), state
+
+
+loss_and_gradients = jax.jit(jax.value_and_grad(loss_of{aside}))
 
 
 def first_gradients():
     """The loss of the first batch, and its gradient at every parameter."""
     {held} = {first}
-    {found}, gradients = jax.jit(jax.value_and_grad(loss_of{aside}))({held}, *batch(0))
+    {found}, gradients = loss_and_gradients({held}, *batch(0))
     return float(loss), {{name: np.asarray(gradients[name]) for name in p}}
 
 
@@ -44,7 +47,8 @@ def train():
     {held} = {first}
     state, losses = optimizer.init(p), []
     for step in range(STEPS):
-        p, {s}state, loss = update({held}, state, *batch(step))
+        {changed}, gradients = loss_and_gradients({held}, *batch(step))
+        p, state = update(p, state, gradients)
         losses.append(float(loss))
     return losses
 '''
@@ -68,7 +72,8 @@ def body(draft: Draft) -> str:
         optimizer_text(spec.optimizer),
         training(spec),
     ]
-    return "\n\n\n".join(part.strip("\n") for part in parts)
+    text = "\n\n\n".join(part.strip("\n") for part in parts)
+    return explained(text) + text
 
 
 def function(name: str, given: Iterable[str], title: str, inside: Iterable[str]) -> str:
@@ -106,7 +111,8 @@ def batch(spec: ProgramSpec) -> str:
     arrays = batch_arrays(spec)
     words = ["inputs", *list(arrays)[1:]]
     title = f"{', '.join(words[:-1]).capitalize()} and {words[-1]} of a step."
-    return function("batch", ["step"], title, [*(f"{name} = {value}" for name, value in arrays.items()), f"return {', '.join(arrays)}"])
+    inside = [f"{name} = {value}" for name, value in arrays.items()]
+    return function("batch", ["step"], title, [*inside, f"return {', '.join(arrays)}"])
 
 
 def forward(draft: Draft) -> str:
@@ -117,13 +123,11 @@ def forward(draft: Draft) -> str:
     if len(nodes) < len(spec.nodes):
         title += ", but for the step at its end: the loss reads the value before it"
     inside = [line for node in nodes for line in lines(draft, node)]
-    last = draft.names[nodes[-1].name]
+    inside.append(f"return {draft.names[nodes[-1].name]}")
     if spec.statistics:
         title += "; also the moved statistics"
-        inside = ["moved = {}", *inside]
-    return function(
-        "forward", [*held(spec), "x", *masks(spec)], f"{title}.", [*inside, f"return {last}{', moved' if spec.statistics else ''}"]
-    )
+        inside = ["moved = {}", *inside[:-1], f"{inside[-1]}, moved"]
+    return function("forward", [*held(spec), "x", *masks(spec)], f"{title}.", inside)
 
 
 def loss(spec: ProgramSpec) -> str:
@@ -137,16 +141,10 @@ def loss(spec: ProgramSpec) -> str:
     return function("loss_of", [*held(spec), *batch_arrays(spec)], loss_title(spec), inside)
 
 
-def loss_lines(spec: ProgramSpec, more: str) -> list[str]:
-    """The loss and its penalties, returned with what more there is."""
-    added = penalties(spec)
-    return [f"loss = {loss_value(spec)}", *added, f"return loss{more}"] if added else [f"return {loss_value(spec)}{more}"]
-
-
 def training(spec: ProgramSpec) -> str:
     """All behind the optimizer."""
     if not spec.statistics:
-        return TRAINING.format(held="p", s="", first="parameters()", changed="loss", found="loss", aside="")
+        return TRAINING.format(held="p", first="parameters()", changed="loss", found="loss", aside="")
     return TRAINING.format(
-        held="p, s", s="s, ", first="parameters(), statistics()", changed="(loss, s)", found="(loss, _)", aside=", has_aux=True"
+        held="p, s", first="parameters(), statistics()", changed="(loss, s)", found="(loss, _)", aside=", has_aux=True"
     )

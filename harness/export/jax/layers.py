@@ -11,19 +11,17 @@ from .core import CORE
 from .images import IMAGES
 from .normalization import NORMALIZATION, batch_normalization
 from .sequences import SEQUENCES, multi_head_attention
-from .text import Written, assigned
+from .text import INDENT, Values, Written, assigned
 
 #: type -> the expression of a node's value
 EXPRESSIONS: Mapping[str, Callable[[Written], str]] = {
     **CORE, **IMAGES, **NORMALIZATION, **SEQUENCES, "activation": activation,
 }  # fmt: skip
 #: type -> several names with their values, the node's own among them
-STATEMENTS: Mapping[str, Callable[[Written], dict[str, str]]] = {
+STATEMENTS: Mapping[str, Callable[[Written], Values]] = {
     "batch_normalization": batch_normalization,
     "multi_head_attention": multi_head_attention,
 }
-#: of lines in a function
-INDENT = 4
 #: names that these lines use besides
 USED = frozenset({"p", "s", "moved", "mean", "variance", "normal", "q", "k", "v"})
 
@@ -39,7 +37,7 @@ def lines(draft: Draft, node: Node) -> list[str]:
     if kind in STATEMENTS:
         values = STATEMENTS[kind](at)
     elif kind in EXPRESSIONS:
-        values = {at.name: EXPRESSIONS[kind](at)}
+        values = [(at.name, EXPRESSIONS[kind](at))]
     else:
         raise NotWritten(f'"{node.name}": the layer "{kind}" is not written for JAX')
-    return [line for name, value in values.items() for line in assigned(name, value, INDENT)]
+    return [line for name, value in values for line in assigned(name, value, INDENT)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...spec import ProgramSpec
 from ..draft import NotWritten
-from .text import call, parameter
+from .text import INDENT, assigned, call, parameter
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,12 @@ LOSSES: Mapping[str, LossText] = {
     ),
 }  # fmt: skip
 
-#: reduction -> in words
-WORDS = {"mean": "the mean", "weighted_mean": "the sum, divided by that of the weights", "sum": "the sum"}
+#: reduction -> in words, without weights and with them
+WORDS = {
+    "mean": ("the mean", "the mean of the weighted terms"),
+    "weighted_mean": ("the mean", "the weighted terms' sum, divided by that of the weights"),
+    "sum": ("the sum", "the sum of the weighted terms"),
+}
 
 
 def loss_text(spec: ProgramSpec) -> LossText:
@@ -93,21 +97,26 @@ def loss_text(spec: ProgramSpec) -> LossText:
 
 def loss_title(spec: ProgramSpec) -> str:
     """One sentence."""
-    weighted = "weighted, " if spec.weighted else ""
-    reduction = "the mean" if not spec.weighted and spec.loss.reduction == "weighted_mean" else WORDS[spec.loss.reduction]
-    return f"{loss_text(spec).title}: {weighted}{reduction}{'; then the penalties' if spec.penalties else ''}."
+    words = WORDS[spec.loss.reduction][spec.weighted]
+    return f"{loss_text(spec).title}: {words}{', and penalties' if spec.penalties else ''}."
 
 
-def loss_value(spec: ProgramSpec) -> str:
-    """The loss as one number, without penalties."""
-    loss, values = spec.loss, loss_text(spec).values(spec)
-    if not spec.weighted and loss.reduction != "sum":
-        return f"{values}.mean()"
-    terms = f"{values}.mean(-1)" if loss.elementwise else values
-    if not spec.weighted:
-        return f"{terms}.sum()"
-    end = {"mean": ".mean()", "weighted_mean": ".sum() / weights.sum()", "sum": ".sum()"}[loss.reduction]
-    return f"(weights * {terms}){end}"
+def loss_lines(spec: ProgramSpec, more: str) -> list[str]:
+    """From the outputs to the loss, which is returned with what more there is."""
+    values, added, before = loss_text(spec).values(spec), penalties(spec), []
+    if spec.loss.elementwise and (spec.weighted or spec.loss.reduction == "sum"):
+        values += ".mean(-1)"
+    if spec.weighted:
+        before, values = assigned("terms", values, INDENT), "(weights * terms)"
+    value = f"{values}{'.mean()' if averaged(spec) else '.sum()'}"
+    if spec.weighted and spec.loss.reduction == "weighted_mean":
+        value += " / weights.sum()"
+    return [*before, *([f"loss = {value}", *added, f"return loss{more}"] if added else [f"return {value}{more}"])]
+
+
+def averaged(spec: ProgramSpec) -> bool:
+    """Whether the number of terms divides."""
+    return spec.loss.reduction == "mean" or (spec.loss.reduction == "weighted_mean" and not spec.weighted)
 
 
 def penalties(spec: ProgramSpec) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .text import Written, call, quoted
+from .text import Values, Written, call, quoted
 
 
 def scaled(at: Written, value: str) -> str:
@@ -33,16 +33,16 @@ def rms_normalization(at: Written) -> str:
     return at.times(call("over_root_mean_square", at.x, at.layer.epsilon))
 
 
-def batch_normalization(at: Written) -> dict[str, str]:
+def batch_normalization(at: Written) -> Values:
     """By the batch's own mean and variance; the moving ones after it."""
     axes = tuple(range(len(at.node.input_shape)))
     along = "0" if axes == (0,) else str(axes)
-    return {
-        "mean, variance": f"{at.x}.mean({along}), {at.x}.var({along})",
-        "normal": f"({at.x} - mean) * jax.lax.rsqrt(variance + {at.layer.epsilon})",
-        at.name: scaled(at, "normal"),
-        **dict(moved(at, name) for name in ("mean", "variance")),
-    }
+    return [
+        ("mean, variance", f"{at.x}.mean({along}), {at.x}.var({along})"),
+        ("normal", f"({at.x} - mean) * jax.lax.rsqrt(variance + {at.layer.epsilon})"),
+        (at.name, scaled(at, "normal")),
+        *(moved(at, name) for name in ("mean", "variance")),
+    ]
 
 
 def moved(at: Written, name: str) -> tuple[str, str]:

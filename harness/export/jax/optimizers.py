@@ -51,23 +51,31 @@ RULES: Mapping[str, Callable[[Any, str], str]] = {
 
 def warmup(s: Any, rate: float) -> str:
     """A line up, and a cosine down where there is one."""
+    start, over = rate * s.start, float(s.over)
     if s.until <= s.over:
-        return call("optax.linear_schedule", rate * s.start, rate, transition_steps=s.over)
+        return call("optax.linear_schedule", start, rate, transition_steps=over)
     return call(
-        "optax.warmup_cosine_decay_schedule", rate * s.start, rate, warmup_steps=s.over, decay_steps=s.until, end_value=rate * s.end
+        "optax.warmup_cosine_decay_schedule", start, rate, warmup_steps=over, decay_steps=float(s.until), end_value=rate * s.end
     )
 
 
 def step_decay(s: Any, rate: float) -> str:
     """By a factor every so many updates."""
-    return call("optax.exponential_decay", rate, transition_steps=s.every, decay_rate=s.rate, staircase=True)
+    return call("optax.exponential_decay", rate, transition_steps=float(s.every), decay_rate=s.rate, staircase=True)
 
 
+def exponential(s: Any, rate: float) -> str:
+    """By a factor in so many updates."""
+    return call("optax.exponential_decay", rate, transition_steps=float(s.over), decay_rate=s.rate)
+
+
+#: why numbers of updates are no whole numbers in the script
+FLOATS = "# optax divides whole numbers in float32: numbers of updates are floats"
 #: type -> a schedule of optax's, of the spec and the learning rate
 SCHEDULES: Mapping[str, Callable[[Any, float], str]] = {
     "step": step_decay,
-    "exponential": lambda s, rate: call("optax.exponential_decay", rate, transition_steps=s.over, decay_rate=s.rate),
-    "cosine": lambda s, rate: call("optax.cosine_decay_schedule", rate, decay_steps=s.over, alpha=s.end),
+    "exponential": exponential,
+    "cosine": lambda s, rate: call("optax.cosine_decay_schedule", rate, decay_steps=float(s.over), alpha=s.end),
     "warmup": warmup,
     "one_cycle": lambda s, rate: call("one_cycle", rate, s.over, s.rise, s.divide, s.final_divide),
 }
@@ -110,7 +118,8 @@ def schedule(spec: Optimizer) -> list[str]:
         return []
     if spec.schedule.type not in SCHEDULES:
         raise NotWritten(f'the schedule "{spec.schedule.type}" is not written for JAX')
-    return assigned("schedule", SCHEDULES[spec.schedule.type](spec.schedule, spec.learning_rate))
+    value = SCHEDULES[spec.schedule.type](spec.schedule, spec.learning_rate)
+    return [*([FLOATS] if "_steps=" in value else []), *assigned("schedule", value)]
 
 
 def rate_of(spec: Optimizer) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .text import Written, call
+from .text import Values, Written, call
 
 
 def recurrence(at: Written, kind: str, **named: Any) -> str:
@@ -44,27 +44,16 @@ def sinusoidal_positions(at: Written) -> str:
     return f"{at.x} + {call('sinusoids', *at.node.input_shape, at.layer.base)}"
 
 
-def multi_head_attention(at: Written) -> dict[str, str]:
-    """Queries, keys, values, then what is seen of them."""
-    query, memory = at.x, at.inputs[at.layer.sources(len(at.inputs)) - 1]
-    output = f"{call('attention', 'q', 'k', 'v', seen=visible(at))} @ {at.own('output_kernel')}"
-    return {
-        "q": turned(at, projected(at, query, "query")),
-        "k": turned(at, projected(at, memory, "key")),
-        "v": projected(at, memory, "value"),
-        at.name: at.plus(output, "output_bias"),
-    }
-
-
-def projected(at: Written, x: str, name: str) -> str:
-    """Heads of x."""
-    product = f"{x} @ {at.own(name + '_kernel')}"
-    return call("split_heads", at.plus(product, f"{name}_bias"), at.layer.head(at.node.input_shape))
-
-
-def turned(at: Written, heads: str) -> str:
-    """Heads turned by their positions, where they are."""
-    return heads if at.layer.rotary_base is None else call("rotated", heads, at.layer.rotary_base)
+def multi_head_attention(at: Written) -> Values:
+    """Queries, keys, values, turned by their positions where they are; then what is seen of them."""
+    layer, size = at.layer, at.layer.head(at.node.input_shape)
+    sources = {"query": at.x, "key": at.inputs[layer.sources(len(at.inputs)) - 1]}
+    sources["value"] = sources["key"]
+    found = [(name[0], at.plus(f"{x} @ {at.own(f'{name}_kernel')}", f"{name}_bias")) for name, x in sources.items()]
+    if layer.rotary_base is not None:
+        found += [(name, call("rotated", name, size, layer.rotary_base)) for name in ("q", "k")]
+    seen = call("attention", "q", "k", "v", size, seen=visible(at))
+    return [*found, (at.name, at.plus(f"{seen} @ {at.own('output_kernel')}", "output_bias"))]
 
 
 def visible(at: Written) -> str | None:
