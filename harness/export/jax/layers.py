@@ -1,46 +1,43 @@
-"""A node as a line of JAX."""
+"""A node as lines of JAX."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ...spec import Node
 from ..draft import Draft, NotWritten
-
-ACTIVATIONS: Mapping[str, Callable[[Any, str], str]] = {
-    "linear": lambda f, z: z,
-    "relu": lambda f, z: f"jax.nn.relu({z})",
-    "sigmoid": lambda f, z: f"jax.nn.sigmoid({z})",
-    "tanh": lambda f, z: f"jnp.tanh({z})",
-}
-
-
-def dense(draft: Draft, node: Node) -> str:
-    """y = x W + b."""
-    layer: Any = node.layer
-    product = f'{draft.reads(node.inputs)} @ p["{node.name}/kernel"]'
-    return f'{product} + p["{node.name}/bias"]' if layer.use_bias else product
-
-
-def activation(draft: Draft, node: Node) -> str:
-    """One of ACTIVATIONS."""
-    function: Any = getattr(node.layer, "activation")  # noqa: B009
-    if function.type not in ACTIVATIONS:
-        raise NotWritten(f'"{node.name}": the activation "{function.type}" is not written for JAX')
-    return ACTIVATIONS[function.type](function, draft.reads(node.inputs))
-
+from .activations import activation
+from .core import CORE
+from .images import IMAGES
+from .normalization import NORMALIZATION, batch_normalization
+from .sequences import SEQUENCES, multi_head_attention
+from .text import INDENT, Values, Written, assigned
 
 #: type -> the expression of a node's value
-LAYERS: Mapping[str, Callable[[Draft, Node], str]] = {"dense": dense, "activation": activation}
+EXPRESSIONS: Mapping[str, Callable[[Written], str]] = {
+    **CORE, **IMAGES, **NORMALIZATION, **SEQUENCES, "activation": activation,
+}  # fmt: skip
+#: type -> several names with their values, the node's own among them
+STATEMENTS: Mapping[str, Callable[[Written], Values]] = {
+    "batch_normalization": batch_normalization,
+    "multi_head_attention": multi_head_attention,
+}
+#: names that these lines use besides
+USED = frozenset({"p", "s", "moved", "mean", "variance", "normal", "q", "k", "v"})
 
 
-def line(draft: Draft, node: Node) -> str:
-    """A node as an assignment.
+def lines(draft: Draft, node: Node) -> list[str]:
+    """A node's value assigned to its name.
 
     Raises:
-        NotWritten: its layer is not written yet.
+        NotWritten: there is no such layer here.
     """
-    if node.layer.type not in LAYERS:
-        raise NotWritten(f'"{node.name}": the layer "{node.layer.type}" is not written for JAX')
-    return f"{draft.names[node.name]} = {LAYERS[node.layer.type](draft, node)}"
+    at = Written.of(draft, node)
+    kind = node.layer.type
+    if kind in STATEMENTS:
+        values = STATEMENTS[kind](at)
+    elif kind in EXPRESSIONS:
+        values = [(at.name, EXPRESSIONS[kind](at))]
+    else:
+        raise NotWritten(f'"{node.name}": the layer "{kind}" is not written for JAX')
+    return [line for name, value in values for line in assigned(name, value, INDENT)]
