@@ -1,4 +1,4 @@
-"""The timing protocol on this machine, by its own measure: `python -m benchmarks.timing [--sessions N] [--load]`.
+"""The timing protocol on this machine, by its own measure: `python -m benchmarks.timing [--sessions N] [--first N] [--load]`.
 
 Sessions of three arms: numpy, numpy again, and numpy with a planted 5 % (benchmarks/delayed.py), each in fresh processes, as
 `run --timing standard` does them. Counted is what is ranked: the two that are the same never (59 sessions without one are false positives
@@ -76,6 +76,7 @@ def main() -> None:
     """Count verdicts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=59)
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="seed of the first session")
     parser.add_argument("--preset", choices=["standard", "careful"], default="standard")
     parser.add_argument("--load", action="store_true")
     given = parser.parse_args()
@@ -83,7 +84,7 @@ def main() -> None:
     equal, planted, epochs = Counter[str](), Counter[str](), Counter[int]()
     ratios = []
     with loaded(2 if given.load else 0):
-        for seed in range(given.sessions):
+        for seed in range(given.first, given.first + given.sessions):
             began = time.monotonic()
             same, slower, ratio, low, high, count = session(seed, given.preset)
             equal[same] += 1

@@ -1,4 +1,4 @@
-"""Draw docs/digits-mlp.svg from the committed tables: `python docs/picture.py` (needs the extra `docs`).
+"""Draw docs/digits-mlp.svg from the committed tables: `python docs/picture.py` (needs the extra `report`).
 
 Left the loss of each arm, which lie on each other; right how far each gradient is from the reference's, with what rounding alone does
 drawn in: the figure that tells.
@@ -7,15 +7,18 @@ drawn in: the figure that tells.
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pandas
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from harness.report.colours import COLOURS
+
 FOLDER = ROOT / "results" / "reference" / "digits-mlp"
 PICTURE = ROOT / "docs" / "digits-mlp.svg"
-#: the same colour for a framework everywhere; each at least 3:1 on white and on a dark page
-COLOURS = {"numpy": "#6C7A89", "torch": "#D55E00", "keras": "#C0629A", "tensorflow": "#B37A00", "jax": "#0072B2"}
 
 
 def fingerprint() -> str:

@@ -327,7 +327,7 @@ def test_a_sweep(harness: Command, tmp_path: Path) -> None:
     assert all(row["step_us"] > 0 for row in found["cells"])
     assert found["manifest"]["sweep"] == {"model.width": [4, 64]}
     (folder,) = (tmp_path / "sweeps").iterdir()
-    assert {"cells.csv", "blocks.parquet", "manifest.json", "experiment.toml"} <= {path.name for path in folder.iterdir()}
+    assert {"cells.csv", "blocks.parquet", "manifest.json", "experiment.toml", "costs.svg"} <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

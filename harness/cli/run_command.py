@@ -109,4 +109,6 @@ def swept(
         )
     show_sweep(found, as_json)
     notice(f"not saved: {found.manifest['unsaved']}" if found.manifest.get("unsaved") else f"saved {found.folder}")
+    picture = found.folder / "costs.svg"
+    notice(f"drawn {picture}" if picture.exists() else "no picture: pip install altair vl-convert-python, or the extra `report`")
     sys.exit(found.exit_code)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -272,14 +273,28 @@ class Work:
         }  # fmt: skip
         self.store.text("cells.csv", cells.to_csv(index=False, lineterminator="\n"))
         self.store.save(lambda: write_parquet(self.store.folder / "blocks.parquet", blocks))
+        found = Sweep(self.store.folder, manifest, cells)
+        self.store.save(lambda: picture(found))
         self.store.finish(manifest)
         if self.store.problem:
             manifest["unsaved"] = self.store.problem
-        return Sweep(self.store.folder, manifest, cells)
+        return found
 
     def swept(self) -> dict[str, list[Any]]:
         """Key -> its values."""
         return {key: list(dict.fromkeys(number_or_text(point[key]) for point in self.grid)) for key in self.grid[0]}
+
+
+def picture(found: Sweep) -> None:
+    """Draw how steps grow over the first key that has numbers, where Altair is installed."""
+    if find_spec("altair") is None or find_spec("vl_convert") is None:
+        return
+    from ..report.growth import draw, growth
+
+    keys = [key for key, values in found.manifest["sweep"].items() if all(isinstance(each, int | float) and each > 0 for each in values)]
+    if keys and found.cells["step_us"].notna().any():
+        others = [key for key in found.keys if key != keys[0]]
+        draw(growth(found.cells, keys[0], others, found.manifest["experiment"]), found.folder / "costs.svg")
 
 
 def numeric(crew: WarmCrew, found: Plan, folder: Path) -> NumericLane:

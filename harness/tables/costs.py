@@ -135,7 +135,7 @@ class Costs:
     def break_even(self, record: Record, work: tuple[str, str]) -> float | None:
         """After how many steps a compiled mode has won back its compilation against the plain mode of the same backend; infinite where it
         is no faster; None where there are not both."""
-        plain = next((other for other in self.counted if other.arm == parse(record.arm).backend and other is not record), None)
+        plain = next((other for other in self.counted if other.arm == parse(record.arm).backend and alike(other, record)), None)
         compiled = [sum(each["compile"].values()) for each in stages(record, work) if each.get("compile")]
         if plain is None or not compiled or not parse(record.arm).mode:
             return None
@@ -178,6 +178,12 @@ class Costs:
                     "verdict": pair.verdict or "control", "proved": pair.proved if pair.verdict in ("faster", "slower") else None,
                     "epochs": pair.epochs, "flags": ", ".join(pair.flags),
                 }  # fmt: skip
+
+
+def alike(plain: Record, other: Record) -> bool:
+    """Whether two arms differ in their mode alone, not in Keras' engine."""
+    engines = [(record.facts.get("versions") or {}).get("engine") for record in (plain, other)]
+    return plain is not other and engines[0] == engines[1]
 
 
 def launches(record: Record) -> list[Mapping[str, Any]]:

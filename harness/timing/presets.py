@@ -14,7 +14,7 @@ class Preset:
     Attributes:
         least, most: epochs: launches of every arm in fresh processes.
         rounds: of the training step in each epoch; each visits every arm twice.
-        others: rounds of each other work (throughput, feeding, inference).
+        others: rounds of each other work (throughput, feeding, inference); 0 where they are left out.
         block: seconds of a visit.
         target: half width that intervals should have, in logarithms.
         budget: seconds after which no epoch is begun.
@@ -34,7 +34,7 @@ class Preset:
 #: Kalibera & Jones' cost-optimal rounds are 17 to 25 for launches of a few seconds and rounds of half a second; five epochs are the least
 #: for a t interval that is not all width, and detect 5 % with a power of 0.99 (benchmarks/README.md)
 PRESETS: Mapping[str, Preset] = {
-    "smoke": Preset(1, 1, 5, 1, 0.04, math.inf, math.inf, False),
+    "smoke": Preset(1, 1, 5, 0, 0.04, math.inf, math.inf, False),
     "standard": Preset(5, 10, 15, 4, 0.04, math.log(1.02), 600.0, True),
     "careful": Preset(5, 12, 20, 6, 0.04, math.log(1.0125), 1500.0, True),
 }

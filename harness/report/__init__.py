@@ -1,0 +1,1 @@
+"""Pictures. They are made of tables and of nothing else; Altair draws them (the extra `report`)."""
