@@ -27,7 +27,7 @@ TRAIN = '''\
 def train():
     """All steps: the loss before each."""
     model, losses = build(), []
-    optimizer = {optimizer}{built}
+    optimizer = {optimizer}
     for step in range(STEPS):
         loss, gradients = loss_and_gradients(model, *batch(step))
         {apply}
@@ -57,7 +57,6 @@ def body(draft: Draft) -> str:
         FIRST.format(shape=shape),
         TRAIN.format(
             optimizer=optimizer(spec.optimizer, double),
-            built="",
             apply=f"with torch.no_grad():\n            {apply}" if engine == "torch" else apply,
         ),
     ]
@@ -67,7 +66,7 @@ def body(draft: Draft) -> str:
 def settings(engine: str, double: bool) -> str:
     """In what numbers Keras computes."""
     lines = ['jax.config.update("jax_enable_x64", DTYPE == "float64")\n'] if engine == "jax" else []
-    lines += ["keras.config.set_floatx(DTYPE)\nkeras.config.set_dtype_policy(DTYPE)\n"]
+    lines.append("keras.config.set_floatx(DTYPE)\n")
     return "".join([*lines, *([FLOAT64] if double and engine != "tensorflow" else [])])
 
 

@@ -20,14 +20,22 @@ def loss_and_gradients(model, inputs, targets{weights}):
 JAX = '''\
 def loss_and_gradients(model, inputs, targets{weights}):
     """The loss of a batch, and its gradient at every trainable variable."""
+    trainable = [variable.value for variable in model.trainable_variables]
     others = [variable.value for variable in model.non_trainable_variables]
 
     def objective(trainable):
-        outputs, {kept} = model.stateless_call(trainable, others, inputs, training=True{losses})
-        return {loss}{moved}
+        outputs, {given} = model.stateless_call(trainable, others, inputs, training=True{asked})
+        return {loss}
 
-    {value}, gradients = jax.value_and_grad(objective{auxiliary})([variable.value for variable in model.trainable_variables])
-    {assigned}return loss, gradients'''
+    {end}'''
+
+#: where no statistics move, and where they do
+STILL = "return jax.value_and_grad(objective)(trainable)"
+MOVING = '''\
+(loss, moved), gradients = jax.value_and_grad(objective, has_aux=True)(trainable)
+    for variable, value in zip(model.non_trainable_variables, moved):
+        variable.assign(value)
+    return loss, gradients'''
 
 
 def loss_and_gradients(spec: ProgramSpec, engine: str) -> str:
@@ -54,18 +62,15 @@ def loss_and_gradients(spec: ProgramSpec, engine: str) -> str:
 
 def on_jax(spec: ProgramSpec, weights: str) -> str:
     """With a function of the parameters alone; moving statistics come back from it."""
-    loss = f"criterion(targets, outputs{', sample_weight=weights' if weights else ''})"
     moving, penalties = bool(spec.statistics), bool(spec.penalties)
-    assigned = (
-        "for variable, value in zip(model.non_trainable_variables, moved):\n        variable.assign(value)\n    " if moving else ""
-    )
+    loss = f"criterion(targets, outputs{', sample_weight=weights' if weights else ''}){' + sum(losses)' if penalties else ''}"
     return JAX.format(
-        weights=weights, kept="moved" if moving else "_", loss=f"{loss} + sum(losses)" if penalties else loss,
-        losses=", return_losses=True" if penalties else "", moved=", moved" if moving else "",
-        value="(loss, moved)" if moving else "loss", auxiliary=", has_aux=True" if moving else "", assigned=assigned,
-    ).replace("outputs, moved = model", "outputs, moved, losses = model" if penalties else "outputs, moved = model").replace(
-        "outputs, _ = model", "outputs, _, losses = model" if penalties else "outputs, _ = model"
-    )  # fmt: skip
+        weights=weights,
+        given=f"{'moved' if moving else '_'}{', losses' if penalties else ''}",
+        asked=", return_losses=True" if penalties else "",
+        loss=f"{loss}, moved" if moving else loss,
+        end=MOVING if moving else STILL,
+    )
 
 
 def unconnected(spec: ProgramSpec) -> bool:

@@ -32,7 +32,11 @@ def attention(place: Place) -> str:
     made = heads(place, layer, key_dim, other=place.node.input_shapes[count - 1][-1] != place.node.input_shape[-1])
     masked = len(place.inputs) > count
     looked_at = f"ops.expand_dims(ops.not_equal({place.inputs[-1]}, 0), 1)" if masked else None
-    return call(made, query, memory, attention_mask=looked_at, use_causal_mask=unless(False, layer.causal))
+    options = {"attention_mask": looked_at, "use_causal_mask": unless(False, layer.causal)}
+    if place.engine == "jax" and place.double:
+        why = "without scores Keras calls jax.nn.dot_product_attention, whose softmax is in float32"
+        return f"{call(made, query, memory, **options, return_attention_scores=True)}[0]  # {why}"
+    return call(made, query, memory, **options)
 
 
 def heads(place: Place, layer: Any, key_dim: int, other: bool) -> str:
