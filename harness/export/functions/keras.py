@@ -33,10 +33,21 @@ def gelu_tanh(z):
     return 0.5 * z * (1 + ops.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z * z * z)))
 
 
+def softplus(z):
+    """log(1 + exp(z)): PyTorch's own is z above 20, where float64 has more digits."""
+    return ops.logaddexp(z, ops.zeros_like(z))
+
+
+def hard_sigmoid(z):
+    """min(max(z + 3, 0), 6) / 6: the gradient of PyTorch's own is rounded to float32."""
+    return ops.relu6(z + 3) / 6
+
+
 class PReLU(layers.PReLU):
     """z where z > 0, else alpha z: Keras' own is max(z, 0) - alpha max(-z, 0), whose gradient at 0 is 0, not alpha."""
 
     def call(self, inputs):
+        """One alpha a channel."""
         return ops.where(inputs > 0, inputs, self.alpha * inputs)
 
 
@@ -48,9 +59,11 @@ class TiedDense(layers.Layer):
         self.embedding, self.use_bias, self.activation = embedding, use_bias, keras.activations.get(activation)
 
     def build(self, shape):
+        """Its own weights: the bias, if any."""
         self.bias = self.add_weight(shape=(self.embedding.input_dim,), name="bias") if self.use_bias else None
 
     def call(self, x):
+        """activation(x E^T + b)."""
         y = ops.matmul(x, ops.transpose(self.embedding.embeddings))
         return self.activation(y if self.bias is None else y + self.bias)
 
@@ -60,6 +73,26 @@ def first_maximum(x, *others):
     for other in others:
         x = ops.where(other > x, other, x)
     return x
+
+
+class OneFilterConv2D(layers.Conv2D):
+    """A convolution with one filter. PyTorch refuses its gradient in float64 ("slow_conv2d: grad_weight must be contiguous"), since Keras
+    lays kernels channels last: a second filter, of zeros, goes along."""
+
+    def convolution_op(self, inputs, kernel):
+        """The first of two."""
+        return super().convolution_op(inputs, ops.concatenate([kernel, ops.zeros_like(kernel)], axis=-1))[..., :1]
+
+
+class OneChannelConv2DTranspose(layers.Conv2DTranspose):
+    """A transposed convolution of one channel. PyTorch refuses its gradient in float64 ("grad_weight needs to be contiguous"), since Keras
+    lays kernels channels last: a second channel, of zeros, goes along."""
+
+    def call(self, inputs):
+        """As Keras' own, of two."""
+        x, kernel = (ops.concatenate([a, ops.zeros_like(a)], axis=-1) for a in (inputs, self.kernel))
+        y = ops.conv_transpose(x, kernel, list(self.strides), self.padding, self.output_padding, self.data_format)
+        return self.activation(y if self.bias is None else y + self.bias)
 
 
 class DilatedConv2DTranspose(layers.Conv2DTranspose):
@@ -72,16 +105,19 @@ class DilatedConv2DTranspose(layers.Conv2DTranspose):
         self.rates, self.more = rates, more
 
     def build(self, shape):
+        """The kernel of the window's own size; shapes of outputs follow from how far it reaches."""
         super().build(shape)
         self.kernel_size = tuple((size - 1) * rate + 1 for size, rate in zip(self.kernel.shape, self.rates))
 
     def call(self, inputs):
+        """As Keras' own, with the wide window."""
         kernel = spread(self.kernel, *self.rates)
         y = ops.conv_transpose(inputs, kernel, list(self.strides), self.padding, self.output_padding, self.data_format)
         y = ops.pad(y, ((0, 0), (0, self.more[0]), (0, self.more[1]), (0, 0)))
         return self.activation(y if self.bias is None else y + self.bias)
 
     def compute_output_shape(self, input_shape):
+        """With the places behind."""
         rows, height, width, channels = super().compute_output_shape(input_shape)
         return rows, height + self.more[0], width + self.more[1], channels
 
@@ -140,9 +176,11 @@ class PositionEmbedding(layers.Layer):
     """A learned vector for each step, added."""
 
     def build(self, shape):
+        """One vector a step."""
         self.embeddings = self.add_weight(shape=shape[1:], name="embeddings")
 
     def call(self, x):
+        """x + P."""
         return x + self.embeddings
 
 
@@ -168,6 +206,7 @@ class GroupedAttention(layers.GroupQueryAttention):
     """Keras' attention of heads that share keys and values, for a memory of any width."""
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        """The query's."""
         return query_shape
 
 
@@ -202,6 +241,7 @@ class AbsoluteError(keras.losses.Loss):
     """mean(|z - y|), its gradient 0 where z = y: that of jax' own is 1 there."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         difference = y_pred - y_true
         return ops.mean(difference * ops.stop_gradient(ops.sign(difference)), axis=-1)
 
@@ -210,6 +250,7 @@ class LogCosh(keras.losses.Loss):
     """mean(log(cosh(z - y))): Keras' own takes log(2) through float32."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         difference = y_pred - y_true
         return ops.mean(difference + ops.softplus(-2 * difference) - math.log(2), axis=-1)
 
@@ -218,6 +259,7 @@ class KLDivergence(keras.losses.Loss):
     """sum(y (log(y) - z)) from log-probabilities z: Keras' own takes probabilities, and clips them."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         known = y_true * ops.log(ops.where(y_true > 0, y_true, ops.ones_like(y_true)))
         return ops.sum(known - y_true * y_pred, axis=-1)
 
@@ -226,6 +268,7 @@ class CosineDistance(keras.losses.Loss):
     """1 less the cosine between y and z; Keras' loss is minus the cosine."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         return 1 - ops.sum(y_true * y_pred, axis=-1) / (length(y_true) * length(y_pred))
 
 
@@ -239,6 +282,7 @@ class LogPoisson(keras.losses.Loss):
     """mean(exp(z) - y z) from logarithms z of rates: Keras' own takes rates."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         return ops.mean(ops.exp(y_pred) - y_true * y_pred, axis=-1)
 
 
@@ -246,6 +290,7 @@ class Hinge(keras.losses.Loss):
     """mean(max(0, 1 - y z)), its gradient 0 where y z = 1: that of Keras' own depends on the engine."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         return ops.mean(ops.relu(1 - y_true * y_pred), axis=-1)
 
 
@@ -253,6 +298,7 @@ class Perceptron(keras.losses.Loss):
     """mean(max(0, -y z)), its gradient -y wherever y z <= 0."""
 
     def call(self, y_true, y_pred):
+        """Of each row."""
         product = y_true * y_pred
         return ops.mean(ops.where(product <= 0, -product, ops.zeros_like(product)), axis=-1)
 
@@ -261,6 +307,7 @@ class L1L2(keras.regularizers.L1L2):
     """Keras' penalty, its gradient 0 at 0: that of jax' absolute value is 1 there."""
 
     def __call__(self, x):
+        """l1 sum(|x|) + l2 sum(x^2)."""
         return self.l1 * ops.sum(x * ops.stop_gradient(ops.sign(x))) + self.l2 * ops.sum(ops.square(x))
 
 
@@ -272,6 +319,7 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         self.learning_rate, self.factor, self.steps_per_update = learning_rate, factor, steps_per_update
 
     def __call__(self, step):
+        """The rate at a step."""
         updates = ops.cast(ops.floor_divide(step, self.steps_per_update), keras.config.floatx())
         return self.learning_rate * self.factor(updates)
 
@@ -280,6 +328,7 @@ class Nadam(keras.optimizers.Nadam):
     """Keras' own takes the 0.96 of its schedule through float32."""
 
     def update_step(self, gradient, variable, learning_rate):
+        """One parameter."""
         step, index = ops.cast(self.iterations + 1, variable.dtype), self._get_variable_index(variable)
         first, second = self._momentums[index], self._velocities[index]
         share, later = (self.beta_1 * (1 - 0.5 * ops.power(0.96, count)) for count in (step, step + 1))

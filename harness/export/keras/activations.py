@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .text import call, unless
@@ -9,6 +10,10 @@ from .text import call, unless
 #: Keras' own names of functions that mean there what they mean in the spec, and take nothing
 PLAIN = {
     "linear", "sigmoid", "tanh", "relu", "relu6", "silu", "softplus", "softsign", "hard_sigmoid", "hard_silu", "mish",
+}  # fmt: skip
+#: those that take a number: its name, and what Keras takes when it is told the name alone
+DEFAULTS: Mapping[str, tuple[str, Any]] = {
+    "elu": ("alpha", 1.0), "softmax": ("axis", -1), "log_softmax": ("axis", -1), "gelu": ("approximate", False),
 }  # fmt: skip
 
 
@@ -23,10 +28,12 @@ def inside(function: Any, engine: str, double: bool) -> str | None:
     kind = function.type
     if kind == "selu":
         return "selu" if engine == "tensorflow" else '"selu"'
+    if kind in ("softplus", "hard_sigmoid") and engine == "torch" and double:
+        return str(kind)
     if kind == "gelu" and double:
         return "gelu_tanh" if function.approximate else "gelu"
-    default = {"elu": ("alpha", 1.0), "softmax": ("axis", -1), "log_softmax": ("axis", -1), "gelu": ("approximate", False)}.get(kind)
-    return f'"{kind}"' if kind in PLAIN or (default and getattr(function, default[0]) == default[1]) else None
+    named = kind in PLAIN or (kind in DEFAULTS and getattr(function, DEFAULTS[kind][0]) == DEFAULTS[kind][1])
+    return f'"{kind}"' if named else None
 
 
 def applied(function: Any, z: str, engine: str, double: bool) -> str:

@@ -8,6 +8,7 @@ from .engines import loss_and_gradients
 from .losses import criterion, sparse
 from .model import Model, build, reshaped, variables
 from .optimizers import factor, optimizer
+from .wrapping import wrapped
 
 FLOAT64 = """\
 # Keras computes parts of float64 in float32 on every engine but TensorFlow (https://github.com/keras-team/keras/issues/23704)
@@ -60,7 +61,7 @@ def body(draft: Draft) -> str:
             apply=f"with torch.no_grad():\n            {apply}" if engine == "torch" else apply,
         ),
     ]
-    return "\n\n\n".join(part.strip("\n") for part in parts)
+    return wrapped("\n\n\n".join(part.strip("\n") for part in parts))
 
 
 def settings(engine: str, double: bool) -> str:
@@ -72,7 +73,7 @@ def settings(engine: str, double: bool) -> str:
 
 def batch(spec: ProgramSpec) -> str:
     """The function that reads a batch."""
-    lines = [f'inputs = {tensor("inputs", spec.integer_inputs)}']
+    lines = [f"inputs = {tensor('inputs', spec.integer_inputs)}"]
     if spec.random_nodes:
         lines.append('masks = {name: ops.convert_to_tensor(array[step], DTYPE) for name, array in group("masks").items()}')
     targets = tensor("targets", spec.targets == "integer")
@@ -81,7 +82,7 @@ def batch(spec: ProgramSpec) -> str:
     found = ["[inputs, masks]" if spec.random_nodes else "inputs", "targets"]
     lines.append(f"targets = {targets}")
     if spec.weighted:
-        lines.append(f'weights = {tensor("weights", False)}')
+        lines.append(f"weights = {tensor('weights', False)}")
         found.append("weights")
     what = ["inputs", "and what is drawn" if spec.random_nodes else "", "targets", "weights" if spec.weighted else ""]
     text = ", ".join(filter(None, what)).replace("inputs, and", "inputs and")

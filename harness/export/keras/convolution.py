@@ -50,17 +50,22 @@ def convolved(place: Place, kind: str, *arguments: Any, each_place: bool, **opti
     x = place.x if own else padded(place.x, layer.pads(place.node.input_shape))
     if taken:
         return f"{convolution}({every(x, layer.stride)})  # oneDNN is wrong where a window of one number has strides"
-    return f"{every(f'{convolution}({x})', layer.stride)}  # the engine has no such strides" if each_place else f"{convolution}({x})"
+    y = f"{convolution}({x})"
+    return f"{every(y, layer.stride)}  # {place.engine} has no such strides" if each_place else y
 
 
 def convolution(place: Place) -> str:
     """conv1d and conv2d; Keras refuses strides together with a dilation."""
     layer: Any = place.node.layer
     each_place = max(layer.stride) > 1 and max(layer.dilation) > 1
-    groups = unless(1, layer.groups)
-    return convolved(
-        place, f"layers.Conv{layer.rank}D", layer.filters, size(layer.kernel), each_place=each_place, groups=groups
-    )
+    alone = layer.rank == 2 and layer.filters == 1 and refused(place, layer)
+    kind = "OneFilterConv2D" if alone else f"layers.Conv{layer.rank}D"
+    return convolved(place, kind, layer.filters, size(layer.kernel), each_place=each_place, groups=unless(1, layer.groups))
+
+
+def refused(place: Place, layer: Any) -> bool:
+    """Whether PyTorch refuses the gradient of one kernel alone, as Keras lays it."""
+    return place.engine == "torch" and place.double and max(layer.dilation) == 1
 
 
 def depthwise(place: Place) -> str:
@@ -94,7 +99,8 @@ def transposed(place: Place) -> str:
         "activation": place.activation,
         "use_bias": unless(True, layer.use_bias),
     }
-    kind = "layers.Conv2DTranspose"
+    alone = place.node.input_shape[-1] == 1 and refused(place, layer)
+    kind = "OneChannelConv2DTranspose" if alone else "layers.Conv2DTranspose"
     if max(layer.dilation) > 1:
         kind, options = "DilatedConv2DTranspose", {**options, "rates": layer.dilation, "more": layer.extra if far else None}
     y = f"{place.learned(kind, layer.filters, size(layer.kernel), **options)}({place.x})"

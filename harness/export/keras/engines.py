@@ -31,11 +31,11 @@ def loss_and_gradients(model, inputs, targets{weights}):
 
 #: where no statistics move, and where they do
 STILL = "return jax.value_and_grad(objective)(trainable)"
-MOVING = '''\
+MOVING = """\
 (loss, moved), gradients = jax.value_and_grad(objective, has_aux=True)(trainable)
     for variable, value in zip(model.non_trainable_variables, moved):
         variable.assign(value)
-    return loss, gradients'''
+    return loss, gradients"""
 
 
 def loss_and_gradients(spec: ProgramSpec, engine: str) -> str:

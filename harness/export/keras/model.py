@@ -69,15 +69,15 @@ class Model:
             NotWritten: its layer is not written.
         """
         kind = node.layer.type
-        if kind not in LAYERS and kind != "tied_dense":
+        if kind not in LAYERS:
             raise NotWritten(f'"{node.name}": the layer "{kind}" is not written for Keras')
         own = next((other for other in self.nodes if self.owned.get(other.name) == node.name), None)
         activation = None if own is None else self.inside(own)
         table = self.table(node.table.rpartition("/")[0]) if node.table else ""
         place = Place(self.draft, node, names, self.layer_names.get(node.name, ""), activation, table)
-        text, name = LAYERS[kind](place), names[node.name]
+        name, (text, _, why) = names[node.name], LAYERS[kind](place).partition("  # ")
         if f"{node.name}/embeddings" not in {other.table for other in self.nodes}:
-            return [f"{name} = {text}"]
+            return [*([f"# {why}"] if why else []), f"{name} = {text}"]
         layer, _, read = text.rpartition("(")
         return [f"{self.table(node.name)} = {layer}", f"{name} = {self.table(node.name)}({read}"]
 
