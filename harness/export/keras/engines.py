@@ -48,8 +48,10 @@ def loss_and_gradients(spec: ProgramSpec, engine: str) -> str:
     lost = unconnected(spec)
     if engine == "torch":
         return TORCH.format(weights=weights, loss=loss, unconnected=", materialize_grads=True" if lost else "")
-    zeros = ", unconnected_gradients=tf.UnconnectedGradients.ZERO" if lost else ""
-    gradients = f"tape.gradient(loss, model.trainable_variables{zeros})"
+    gradients = "tape.gradient(loss, model.trainable_variables)"
+    if lost:
+        values = "[variable.value for variable in model.trainable_variables]"  # zeros need tensorflow's own variables
+        gradients = f"tape.gradient(loss, {values}, unconnected_gradients=tf.UnconnectedGradients.ZERO)"
     if spec.integer_inputs:
         gradients = (
             "# a table's gradient comes as rows: where one row stands twice, Keras' optimizers would square and clip its parts alone\n"

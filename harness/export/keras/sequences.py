@@ -35,8 +35,12 @@ def attention(place: Place) -> str:
     options = {"attention_mask": looked_at, "use_causal_mask": unless(False, layer.causal)}
     if place.engine == "jax" and place.double:
         why = "without scores Keras calls jax.nn.dot_product_attention, whose softmax is in float32"
-        return f"{call(made, query, memory, **options, return_attention_scores=True)}[0]  # {why}"
-    return call(made, query, memory, **options)
+    elif place.engine == "torch" and masked:
+        why = "without scores Keras calls PyTorch's own attention, whose gradient is wrong where no step may be looked at"
+    else:
+        return call(made, query, memory, **options)
+    made = f"blind({made})" if masked else made
+    return f"{call(made, query, memory, **options, return_attention_scores=True)}[0]  # {why}"
 
 
 def heads(place: Place, layer: Any, key_dim: int, other: bool) -> str:
