@@ -240,8 +240,8 @@ def exact(attention, key_dim):
 def blind(attention):
     """An attention whose steps that may look nowhere take the mean of all values: where Keras computes scores, it makes that 0."""
 
-    def softmax(scores, mask):
-        return ops.softmax(ops.where(ops.expand_dims(mask, 1), scores, -1e9))
+    def softmax(scores, attention_mask):
+        return ops.softmax(ops.where(ops.expand_dims(attention_mask, 1), scores, -1e9))
 
     attention._masked_softmax = softmax
     return attention
