@@ -85,6 +85,16 @@ def sorted_imports(statements: Iterable[str]) -> list[str]:
     def order(statement: str) -> tuple[bool, str]:
         return statement.startswith("from"), statement.split()[1].lower()
 
+    statements = merged(statements)
     own = [line for line in statements if line.split()[1].split(".")[0] in sys.stdlib_module_names]
     others = [line for line in statements if line not in own]
     return [*sorted(own, key=order), *([""] if own and others else []), *sorted(others, key=order)]
+
+
+def merged(statements: Iterable[str]) -> list[str]:
+    """Statements, those that import from one module made one."""
+    found: dict[str, list[str]] = {}
+    for statement in sorted(statements, key=str.lower):
+        start, word, name = statement.rpartition(" import ")
+        found.setdefault(start + word, []).append(name)
+    return [start + name for start, names in found.items() for name in ([", ".join(names)] if start else names)]
