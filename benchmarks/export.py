@@ -1,4 +1,4 @@
-"""Every conformance case as a script in every framework: how many are written, and how far off what they compute is in float64.
+"""Every conformance case and shipped experiment as a script in every framework: how many are written, and how far off they are in float64.
 
     python -m benchmarks.export [FRAMEWORK ...] [--case NAME ...]
 
@@ -14,7 +14,9 @@ from pathlib import Path
 
 from harness.export import FRAMEWORKS
 from harness.worker.conformance import cases
-from tests.scripts import try_cases
+from tests.scripts import tried
+
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 
 
 def main() -> None:
@@ -25,7 +27,7 @@ def main() -> None:
     given = parser.parse_args()
     for framework in given.frameworks:
         with tempfile.TemporaryDirectory() as folder:
-            found = try_cases(framework, given.case or list(cases()), Path(folder))
+            found = tried(framework, given.case or [*cases(), *EXPERIMENTS], Path(folder))
         counts = {"right": 0, "off": 0, "failed": 0, "not written": 0}
         for name, each in found.items():
             if not isinstance(each, dict):

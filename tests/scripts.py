@@ -10,12 +10,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+from harness.execution.plan import plan
 from harness.export import FRAMEWORKS, Draft, NotWritten, written
+from harness.export.bundle import gathered
 from harness.interface import LIMIT, Batch, State, load_arrays
 from harness.registry.backends import load
 from harness.spec import ProgramSpec, relevant_forms
@@ -41,6 +44,10 @@ for path in sys.argv[1:]:
         traceback.print_exc()
         print("\\x1e" + json.dumps({"path": path, "problem": f"{type(problem).__name__}: {problem}"[:300]}), flush=True)
 """
+
+
+#: scripts in a process
+CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -86,12 +93,28 @@ def start_of(case: Case, seed: int = 0) -> tuple[State, list[Batch]]:
     return state, [*batches, *batches]
 
 
-def write(case: Case, framework: str, folder: Path) -> Path | None:
-    """The script of a case, in float64; None where it is not written for the framework."""
-    state, batches = start_of(case)
-    draft = Draft(case.name.replace(" ", "-"), case.spec, "float64")
+@cache
+def begun(name: str | Path) -> tuple[ProgramSpec, State, list[Batch]]:
+    """A case by name, or the first three steps of an experiment: its program, first state and batches."""
+    if isinstance(name, Path):
+        found = plan(name, ["compare.dtype=float64", "train.steps=3"], ["numpy"])
+        return (found.spec, *gathered(found))
+    return (cases()[name].spec, *start_of(cases()[name]))
+
+
+@cache
+def right(name: str | Path, forms: tuple[tuple[str, str], ...]) -> Right:
+    """What scripts of a case or an experiment have to compute; measured once for all frameworks of the same forms."""
+    spec, state, batches = begun(name)
+    return reference(spec, dict(forms), state, batches)
+
+
+def write(name: str | Path, framework: str, folder: Path) -> Path | None:
+    """The script of a case or an experiment, in float64; None where it is not written for the framework."""
+    spec, state, batches = begun(name)
+    stem = f"experiment-{name.stem}" if isinstance(name, Path) else name.replace(" ", "-")
     try:
-        return written(draft, state, batches, [framework], folder, force=True)[1]
+        return written(Draft(stem, spec, "float64"), state, batches, [framework], folder, force=True)[1]
     except NotWritten:
         return None
 
@@ -135,17 +158,18 @@ def forms_of(framework: str) -> Mapping[str, str]:
     return forms
 
 
-def try_cases(framework: str, names: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Cases by name: None where no script is written, a text where it failed, else what `errors` says."""
-    scripts = {name: write(cases()[name], framework, folder) for name in names}
+def tried(framework: str, names: Sequence[str | Path], folder: Path) -> dict[str | Path, Any]:
+    """Cases by name and experiments by file: None where no script is written, a text where it failed, else what `errors` says."""
+    scripts = {name: write(name, framework, folder) for name in names}
     ran = [path for path in scripts.values() if path is not None]
-    problems = dict(run(framework, ran)) if ran else {}
+    problems: dict[Path, str] = {}
+    for start in range(0, len(ran), CHUNK):
+        problems.update(run(framework, ran[start : start + CHUNK]))
     forms = forms_of(framework)
-    found: dict[str, Any] = {}
+    found: dict[str | Path, Any] = {}
     for name, script in scripts.items():
         if script is None or problems[script]:
             found[name] = None if script is None else problems[script]
             continue
-        state, batches = start_of(cases()[name])
-        found[name] = errors(script, reference(cases()[name].spec, forms, state, batches))
+        found[name] = errors(script, right(name, tuple(sorted(relevant_forms(begun(name)[0], forms).items()))))
     return found
