@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,3 +42,8 @@ def harness() -> Command:
         )
 
     return command
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to jobs in its background: they ignore SIGINT. For `preexec_fn`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -20,6 +20,7 @@ from harness.environments.failure import explain
 from harness.environments.pythons import find_python
 from harness.environments.resolve import environment_of
 from harness.registry import parse
+from tests.conftest import heed_interrupts
 
 ROOT = Path(__file__).parents[1]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -249,7 +250,10 @@ def being_created(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[
     write(tmp_path / "files", "slow", requirements=[requirement])
     variables = {"HARNESS_CACHE": str(tmp_path), "HARNESS_ENVIRONMENTS": str(tmp_path / "files")}
     command = [sys.executable, "-m", "harness", "env", "create", "slow", "--quiet"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **variables})
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **variables},
+        preexec_fn=heed_interrupts if os.name != "nt" else None,  # noqa: PLW1509 - it takes no lock
+    )  # fmt: skip
     end = time.monotonic() + 120
     while not (list(tmp_path.rglob("started")) or process.poll() is not None or time.monotonic() > end):
         time.sleep(0.1)

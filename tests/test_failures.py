@@ -25,6 +25,7 @@ import harness as api
 from harness.errors import HarnessError
 from harness.interface import errors
 from harness.records.store import read_record
+from tests.conftest import heed_interrupts
 
 ROOT = Path(__file__).parents[1]
 Found = TypeVar("Found")
@@ -199,11 +200,6 @@ class Started:
         self.popen.wait()
         for child in self.left():
             child.kill()
-
-
-def heed_interrupts() -> None:
-    """Undo what a shell does to jobs in its background: they ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def answers(question: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:
