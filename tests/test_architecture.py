@@ -48,8 +48,6 @@ COMPANIONS = {
     "sklearn": {"sklearn"}, "tinygrad": {"tinygrad", "ziglang"},
 }  # fmt: skip
 FRAMEWORKS = set().union(*COMPANIONS.values()) | {"haiku", "equinox", "theano"}
-#: text that scripts are put together of: like code, but never imported
-TEXTS = HARNESS / "export" / "functions"
 #: the one module of harness that may import scikit-learn, for its data sets
 DATA_SETS = "data/generated.py"
 #: parts that a worker imports, and so an older Python has to
@@ -138,7 +136,7 @@ def test_harness_imports_no_framework_and_no_backend() -> None:
         found.place
         for path in sources(HARNESS)
         for found in imports(path)
-        if top(found.module) in {*FRAMEWORKS, "backends"} and path != HARNESS / DATA_SETS and path.parent != TEXTS
+        if top(found.module) in {*FRAMEWORKS, "backends"} and path != HARNESS / DATA_SETS
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -155,9 +153,8 @@ def test_harness_imports_what_it_declares() -> None:
         in_worker = path in worker_files()
         drawing = {"altair"} if part_of(path) == "report" else set()
         allowed = {"harness", *sys.stdlib_module_names, *({"numpy"} if in_worker else declared), *drawing}
-        wrong = [found.place for found in imports(path) if top(found.module) not in allowed and path.parent != TEXTS]
+        wrong = [found.place for found in imports(path) if top(found.module) not in allowed]
         assert not wrong, "\n".join(wrong)
-        assert not [found.place for found in imports(path) if "export.functions" in found.module]
 
 
 def test_dynamic_imports() -> None:

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from harness.errors import ArmFailed, UsageError
 from harness.execution.layout import lay_out
 from harness.execution.plan import plan
-from harness.execution.sweep import points
+from harness.execution.sweep import points, sweep
 from harness.pool import Crew
+from harness.records.record import Record
 from harness.tables.growth import crossings, exponent
 from harness.tables.ranking import holm, rank, settled, tiers
 from harness.tables.timing import logs, ranking
@@ -64,7 +66,7 @@ class Machine:
             self.rows.append(row)
             return row
 
-        yield {name: lambda visit, name=name: block(name, visit) for name in order}  # type: ignore[misc]
+        yield {name: partial(block, name) for name in order}
 
     def logs(self) -> dict[str, Any]:
         """Mean log of the two visits by arm, epoch and round."""
@@ -160,7 +162,7 @@ def test_rounds_are_visited_forth_and_back() -> None:
             seen.append((at.number, at.position, name, at.before))
             return {}
 
-        yield {name: lambda at, name=name: visit(name, at) for name in order}  # type: ignore[misc]
+        yield {name: partial(visit, name) for name in order}
 
     session(["a", "b", "c"], {STEP: 20}, PRESETS["smoke"], 7, opened, lambda _: True)
     rounds = [[row[2] for row in seen if row[0] == number] for number in range(20)]
@@ -328,6 +330,17 @@ def test_a_sweep(harness: Command, tmp_path: Path) -> None:
     assert found["manifest"]["sweep"] == {"model.width": [4, 64]}
     (folder,) = (tmp_path / "sweeps").iterdir()
     assert {"cells.csv", "blocks.parquet", "manifest.json", "experiment.toml", "costs.svg"} <= {path.name for path in folder.iterdir()}
+
+
+def test_a_sweep_that_ranks_has_fresh_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every epoch each arm is a process of its own, which serves all programs: a process is one sample."""
+    monkeypatch.setitem(PRESETS, "standard", SHORT)
+    found: list[Record] = []
+    monkeypatch.setattr(Record, "timed", lambda record, epochs, blocks, failure: found.append(Record("", facts={"epochs": epochs})))
+    sweep(ROOT / "experiments" / "xor.toml", ["model.width=4,8"], arms=["numpy"], results=tmp_path, timing="standard")
+    pids = [[facts["pid"] for facts in record.facts["epochs"]] for record in found]
+    assert len(set(pids[0])) == len(pids[0]) == 2 * SHORT.least  # the arm and its twin
+    assert sorted(pids[0]) == sorted(pids[1])
 
 
 @pytest.mark.parametrize(

@@ -283,9 +283,7 @@ class Work:
         self.timing = {"preset": name, "flops": {"step": step_flops(spec, rows)}, **dataclasses.asdict(preset), **lane.facts}
         for arm, result in found.items():
             record = self.records[arm]
-            record.facts["timing"], record.blocks = {"epochs": result.epochs}, result.blocks
-            if result.failure is not None:
-                record.status, record.reason = result.failure[0], f"while it was timed: {result.failure[1]}"
+            record.timed(result.epochs, result.blocks, result.failure)
             self.keep(record)
 
     def around(self, arm: str) -> list[float]:

@@ -21,6 +21,7 @@ from ..errors import ArmFailed, UsageError
 from ..numeric.lane import Lane as NumericLane
 from ..numeric.lane import Outcome
 from ..numeric.trajectory import Trajectory
+from ..pool import Crew
 from ..pool.warm import WarmCrew
 from ..records.provenance import command, environment, load
 from ..records.record import Record
@@ -29,7 +30,7 @@ from ..registry import Arm, add_file, split
 from ..spec import step_flops
 from ..tables.costs import Costs
 from ..timing.lane import Lane as TimingLane
-from ..timing.lane import Point, Timing
+from ..timing.lane import Point
 from ..timing.presets import PRESETS
 from .interrupts import one_interrupt
 from .layout import lay_out
@@ -105,7 +106,7 @@ def sweep(
     store = Store.create(Path(results), plans[0].experiment.name, "sweeps")
     with one_interrupt() as no_more_interrupts, working_folder(store) as folder:
         work = Work(grid, plans, timing, store, folder, progress)
-        work.begin(sweeps)
+        work.begin()
         try:
             for group in work.groups():
                 work.run(group)
@@ -132,14 +133,6 @@ def points(sweeps: Sequence[str]) -> list[dict[str, str]]:
 
 
 @dataclass
-class Cell:
-    """One program in one arm."""
-
-    record: Record
-    timing: Timing | None = None
-
-
-@dataclass
 class Work:
     """A sweep while it lasts."""
 
@@ -149,15 +142,14 @@ class Work:
     store: Store
     folder: Path
     progress: Progress
-    cells: list[dict[str, Cell]] = field(default_factory=list)
+    cells: list[dict[str, Record]] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
     started: float = field(default_factory=time.time)
 
-    def begin(self, sweeps: Sequence[str]) -> None:
+    def begin(self) -> None:
         """Write down what will be done."""
-        self.cells = [{} for _ in self.plans]
-        self.sweeps, self.environment = list(sweeps), environment()
+        self.cells, self.environment = [{} for _ in self.plans], environment()
         self.store.text("experiment.toml", self.plans[0].source.text)
 
     def groups(self) -> list[list[int]]:
@@ -169,13 +161,15 @@ class Work:
         return list(found.values())
 
     def run(self, group: Sequence[int]) -> None:
-        """Check all cells of a group, then time those that are right."""
+        """Check all cells of a group in workers that are kept, then time those that are right: each epoch in processes of its own."""
         compare = self.plans[group[0]].experiment.compare
-        folder = self.folder / str(group[0])
-        folder.mkdir()
-        with WarmCrew(folder, compare.device, compare.threads, compare.time_limit) as crew, stopping(crew):
+        settings = compare.device, compare.threads, compare.time_limit
+        folders = [self.folder / f"{kind}-{group[0]}" for kind in ("checking", "timing")]
+        for folder in folders:
+            folder.mkdir()
+        with WarmCrew(folders[0], *settings) as crew:
             checked = [self.check(crew, number) for number in group]
-            self.time(crew, group, checked)
+        self.time(Crew(folders[1], *settings), group, checked)
 
     def check(self, crew: WarmCrew, number: int) -> Point:
         """Hold every arm's first step of a program against the reference."""
@@ -187,7 +181,7 @@ class Work:
         reference: dict[str, Any] = {}
         for arm in found.arms:
             record = self.judged(lane, arm)
-            self.cells[number][arm.name] = Cell(record)
+            self.cells[number][arm.name] = record
             if record.status == "ok":
                 reference[arm.name] = right(record, [])
         return Point(found.spec, folder, reference)
@@ -208,33 +202,22 @@ class Work:
             record.status, record.reason = "differs", "its numbers are not the reference's: run this program alone to see where"
         return record
 
-    def time(self, crew: WarmCrew, group: Sequence[int], checked: Sequence[Point]) -> None:
+    def time(self, crew: Crew, group: Sequence[int], checked: Sequence[Point]) -> None:
         """Time what is right."""
         arms = {arm.name: arm for number in group for arm in self.plans[number].arms}
         wanted = [arm for name, arm in arms.items() if any(name in point.right for point in checked)]
         compare, preset = self.plans[group[0]].experiment.compare, dataclasses.replace(PRESETS[self.timing], others=0)
         lane = TimingLane(crew, checked, compare.dtype, compare.seed, preset, self.progress)
         try:
-            with ThreadPoolExecutor(max_workers=1) as threads:
+            with ThreadPoolExecutor(max_workers=1) as threads, stopping(crew):
                 job = threads.submit(lane.run, wanted)
-                try:
-                    ended([job])
-                except KeyboardInterrupt:
-                    crew.stop()
-                    raise
+                ended([job])
                 job.result()
         finally:
             self.facts.append({**dataclasses.asdict(preset), **lane.facts})
             for number, found in zip(group, lane.found, strict=False):
                 for name, timing in found.items():
-                    self.keep(self.cells[number][name], timing)
-
-    def keep(self, cell: Cell, timing: Timing) -> None:
-        """What was found of a cell."""
-        record = cell.record
-        record.facts["timing"], record.blocks, cell.timing = {"epochs": timing.epochs}, timing.blocks, timing
-        if timing.failure is not None:
-            record.status, record.reason = timing.failure[0], f"while it was timed: {timing.failure[1]}"
+                    self.cells[number][name].timed(timing.epochs, timing.blocks, timing.failure)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All cells."""
@@ -242,10 +225,10 @@ class Work:
             cells = self.cells[number]
             session = {**(self.facts[0] if self.facts else {}), "flops": {"step": step_flops(found.spec, found.batch_size)}}
             facts = {"batch_size": found.batch_size, "timing": session}
-            costs = Costs([cell.record for cell in cells.values()], facts)
+            costs = Costs(list(cells.values()), facts)
             timed = {row["arm"]: row for row in costs.timings() if row["variant"] == costs.variants[0]}
             for arm in found.arms:
-                record = cells[arm.name].record if arm.name in cells else Record(arm.name, "interrupted", "the sweep was interrupted")
+                record = cells[arm.name] if arm.name in cells else Record(arm.name, "interrupted", "the sweep was interrupted")
                 measured = dict(timed.get(arm.name, {}))
                 measured["speed"] = measured.pop("verdict", None)
                 yield {
@@ -260,7 +243,7 @@ class Work:
         cells = pandas.DataFrame(self.rows())
         blocks = [
             {"program": number, "arm": name, **block}
-            for number, found in enumerate(self.cells) for name, cell in found.items() for block in cell.record.blocks
+            for number, found in enumerate(self.cells) for name, cell in found.items() for block in cell.blocks
         ]  # fmt: skip
         compare = self.plans[0].experiment.compare
         manifest = {
@@ -306,7 +289,7 @@ def numeric(crew: WarmCrew, found: Plan, folder: Path) -> NumericLane:
 
 
 @contextmanager
-def stopping(crew: WarmCrew) -> Iterator[None]:
+def stopping(crew: Crew) -> Iterator[None]:
     """End all workers on an interrupt."""
     try:
         yield

@@ -52,7 +52,7 @@ class Library:
 @cache
 def library(framework: str) -> Library:
     """The functions for scripts of a framework."""
-    return Library(FUNCTIONS / f"{framework}.py")
+    return Library(FUNCTIONS / f"{framework}.txt")
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> Mapping[str, str]:

@@ -40,6 +40,12 @@ class Record:
     blocks: list[dict[str, Any]] = field(default_factory=list)
     final: Path | None = None
 
+    def timed(self, epochs: list[dict[str, Any]], blocks: list[dict[str, Any]], failure: tuple[str, str] | None) -> None:
+        """Take in what the timing lane found: facts of each launch, blocks, and (status, reason) where it failed."""
+        self.facts["timing"], self.blocks = {"epochs": epochs}, blocks
+        if failure is not None:
+            self.status, self.reason = failure[0], f"while it was timed: {failure[1]}"
+
     @property
     def version(self) -> str:
         """The version of its framework, which an adapter gives under the backend's own name."""

@@ -60,8 +60,8 @@ def crossing(before: str, behind: str, low: float, high: float, times: Mapping[f
 
 def ahead(cells: Mapping[str, Row], first: str, second: str) -> bool:
     """Whether one arm stands in an earlier tier than another."""
-    tiers = [cells[name].get("tier") for name in (first, second)]
-    return known(tiers[0]) and known(tiers[1]) and bool(tiers[0] < tiers[1])  # type: ignore[operator]
+    tiers: list[Any] = [cells[name].get("tier") for name in (first, second)]
+    return all(map(known, tiers)) and bool(tiers[0] < tiers[1])
 
 
 def fastest(cells: Mapping[str, Row]) -> str:

@@ -208,7 +208,8 @@ class Lane:
         worker = stack.enter_context(self.crew.worker(each.arm, f"{each.name} timing", luck))
         adapter = backend(each.arm)
         found = worker.ask("open", module=adapter.module, place=adapter.place)
-        facts = {"epoch": epoch, "twin": each.twin, "import": found["import"], "memory_import": found["memory"]}
+        facts = {"epoch": epoch, "twin": each.twin, "pid": worker.process.pid}
+        facts |= {"import": found["import"], "memory_import": found["memory"]}
         return Seat(worker, {**facts, "idle": idle(worker)})
 
     def visitor(self, name: str, seats: dict[str, Seat]) -> Callable[[Visit], Row | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -33,7 +32,7 @@ class Preset:
 
 #: Kalibera & Jones' cost-optimal rounds are 17 to 25 for launches of a few seconds and rounds of half a second; five epochs are the least
 #: for a t interval that is not all width, and detect 5 % with a power of 0.99 (benchmarks/README.md)
-PRESETS: Mapping[str, Preset] = {
+PRESETS: dict[str, Preset] = {
     "smoke": Preset(1, 1, 5, 0, 0.04, math.inf, math.inf, False),
     "standard": Preset(5, 10, 15, 4, 0.04, math.log(1.02), 600.0, True),
     "careful": Preset(5, 12, 20, 6, 0.04, math.log(1.0125), 1500.0, True),

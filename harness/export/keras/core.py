@@ -31,8 +31,14 @@ def tied_dense(place: Place) -> str:
 
 def activation(place: Place) -> str:
     """A function of its own line."""
-    function: Any = getattr(place.node.layer, "activation")  # noqa: B009
-    return applied(function, place.x, place.engine, place.double)
+    layer: Any = place.node.layer
+    return applied(layer.activation, place.x, place.engine, place.double)
+
+
+def permute(place: Place) -> str:
+    """Axes in another order."""
+    layer: Any = place.node.layer
+    return f"layers.Permute({value(layer.dims)})({place.x})"
 
 
 def prelu(place: Place) -> str:
@@ -78,7 +84,7 @@ LAYERS: Mapping[str, Callable[[Place], str]] = {
     "dense": dense, "embedding": embedding, "tied_dense": tied_dense, "activation": activation, "prelu": prelu, "take": take,
     "flatten": lambda place: f"layers.Flatten()({place.x})",
     "reshape": lambda place: f"layers.Reshape({value(place.node.output_shape)})({place.x})",
-    "permute": lambda place: f"layers.Permute({value(getattr(place.node.layer, 'dims'))})({place.x})",  # noqa: B009
+    "permute": permute,
     "dropout": drawn, "spatial_dropout": drawn, "gaussian_noise": drawn,
     "add": merged("Add"), "multiply": merged("Multiply"), "average": merged("Average"), "maximum": maximum, "concatenate": concatenate,
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...spec import Node
 from ..draft import Draft
 from .optimizers import applied, kept
@@ -18,7 +20,8 @@ def momentum_table(draft: Draft) -> str:
     nodes = normalised(draft)
     if not nodes:
         return ""
-    shares = ", ".join(f'"{node.name}": {number(draft, getattr(node.layer, "momentum"))}' for node in nodes)  # noqa: B009
+    layers: list[Any] = [node.layer for node in nodes]
+    shares = ", ".join(f'"{node.name}": {number(draft, layer.momentum)}' for node, layer in zip(nodes, layers, strict=True))
     return f"# share of the moving means and variances that a step keeps\nMOMENTUM = {{{shares}}}"
 
 
