@@ -31,7 +31,7 @@ DISCARD, DISCARDED = 0.005, 8
 #: steps of a block at least: of fast ones, and of those that take longer than SLOW seconds
 FAST_STEPS, SLOW_STEPS, SLOW = 8, 3, 0.02
 #: seconds for which a worker that nobody asks is watched
-IDLE = 0.2
+IDLE = 0.1
 #: CPU seconds in a second that an arm may take beyond its threads: a runtime hands work from one thread to another
 BESIDE = 0.25
 
@@ -308,7 +308,8 @@ class Lane:
             ArmFailed: its worker failed, or its loss is not finite any more.
         """
         work = at.work
-        steps, discard = block_size(seat.steps[work.name], self.preset.block)
+        seconds = self.preset.block if work.name == "step" else self.preset.block / 2
+        steps, discard = block_size(seat.steps[work.name], seconds)
         found = seat.worker.ask("block", work=work.name, steps=steps, discard=discard)
         row = {
             "twin": self.players[name].twin, "work": work.name, "variant": work.variant, "epoch": at.epoch, "round": at.number,
