@@ -31,7 +31,7 @@ HARNESS, BACKENDS = ROOT / "harness", ROOT / "backends"
 
 #: part of harness -> its floor; an import leads to a lower floor, or stays in its own part
 FLOORS = {
-    "__main__": 8, "cli": 7, "reproduction": 6, "reduction": 6, "export": 6, "execution": 5, "numeric": 4, "timing": 4, "report": 4,
+    "__main__": 8, "cli": 7, "reproduction": 6, "reduction": 6, "export": 6, "execution": 5, "numeric": 4, "timing": 4, "report": 5,
     "worker": 4, "templates": 4, "pool": 3, "interface": 2, "environments": 2, "data": 2, "tables": 2, "spec": 1, "records": 1,
     "registry": 1, "errors": 0, "__init__": 0,
 }  # fmt: skip
