@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import textwrap
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,3 +63,8 @@ def free(name: str, taken: Container[str]) -> str:
     """The name, or the first of `name_2`, `name_3`, ... that neither Python nor the script uses."""
     words = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return next(word for word in words if not (word in taken or keyword.iskeyword(word) or hasattr(builtins, word)))
+
+
+def docstring(*paragraphs: str) -> str:
+    """What a script says of itself."""
+    return '"""' + "\n\n".join(textwrap.fill(text, 120).replace("\\", "\\\\") for text in paragraphs) + '\n"""'

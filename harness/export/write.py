@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..interface import Batch, State, save_arrays
 from ..records.store import write_text
 from . import jax, keras, tensorflow, torch
 from . import numpy as by_hand
-from .draft import Draft
+from .draft import Draft, docstring
 from .library import library
 
 
@@ -91,23 +90,22 @@ def script(framework: str, draft: Draft) -> str:
     opening = OPENING.format(dtype=draft.dtype, name=draft.name)
     body = writer.body(draft).strip("\n")
     imports, blocks = functions.used("\n".join([opening, body, CLOSING]))
-    head = [docstring(writer, draft), *([writer.before] if writer.before else []), "\n".join(imports)]
+    head = [described(writer, draft), *([writer.before] if writer.before else []), "\n".join(imports)]
     return "\n\n\n".join(part.strip("\n") for part in ["\n\n".join([*head, opening]), *blocks, body, CLOSING]) + "\n"
 
 
-def docstring(writer: Writer, draft: Draft) -> str:
+def described(writer: Writer, draft: Draft) -> str:
     """What a script says of itself."""
     weights = ", weights of the rows" if draft.spec.weighted else ""
     masks = ", masks and noise" if draft.spec.random_nodes else ""
     file = f"{draft.name}.npz"
-    paragraphs = [
+    return docstring(
         f"{draft.name} in {writer.title}{f': {draft.description}' if draft.description else ''}",
         "It prints the first loss, the length of each parameter's gradient there, and the loss of each step of a short training. "
         f"With a file's name behind it, it keeps the gradients: python {file_name(draft, writer)} gradients.npz",
         f"Written by `{draft.command}`. It needs {writer.needs}; and {file} beside it, which holds the first weights, and "
         f"inputs, targets{weights}{masks} of each step.",
-    ]
-    return '"""' + "\n\n".join(textwrap.fill(text, 120).replace("\\", "\\\\") for text in paragraphs) + '\n"""'
+    )
 
 
 def file_name(draft: Draft, writer: Writer) -> str:
