@@ -79,7 +79,7 @@ def test_a_wrong_script_is_seen(tmp_path: Path) -> None:
     for old, new in (("0.999", "0.9991"), (" @ ", " * (1 + 1e-11) @ ")):
         assert old in text
         script.write_text(text.replace(old, new))
-        ((_, problem),) = scripts.run("numpy", [script])
+        ((_, problem),) = scripts.run([script])
         assert not problem
         assert max(scripts.errors(script, scripts.right(path, (("adam.epsilon", "plain"),))).values()) > 1, old
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import count
 
 from ..errors import UsageError
+from ..interface import State
 from ..spec import INPUT, ProgramSpec
 
 
@@ -54,6 +55,19 @@ class Draft:
         return ", ".join(self.names[name] for name in node_inputs)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a model that learns no more.
+
+    Attributes:
+        state: its parameters and statistics.
+        words: what they are: `the first weights`.
+    """
+
+    state: State
+    words: str
+
+
 def identifier(name: str) -> str:
     """A node's name with nothing in it that Python's names cannot have."""
     return re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII)
@@ -66,5 +80,6 @@ def free(name: str, taken: Container[str]) -> str:
 
 
 def docstring(*paragraphs: str) -> str:
-    """What a script says of itself."""
-    return '"""' + "\n\n".join(textwrap.fill(text, 120).replace("\\", "\\\\") for text in paragraphs) + '\n"""'
+    """What a script says of itself. Nothing in it ends the string."""
+    filled = "\n\n".join(textwrap.fill(text, 120, break_on_hyphens=False) for text in paragraphs)
+    return '"""' + filled.replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + '\n"""'

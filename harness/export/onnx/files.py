@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from ...errors import UsageError
-from ...interface import State
-from ..draft import Draft, docstring
+from ..draft import Draft, Weights, docstring
 from .model import model
 
 SCRIPT = '''\
@@ -38,13 +37,12 @@ if __name__ == "__main__":
 '''
 
 
-def files(draft: Draft, state: State, weights: str) -> Mapping[str, bytes]:
+def files(draft: Draft, weights: Weights) -> Mapping[str, bytes]:
     """The file and the script, by name; the script comes last.
 
     Args:
         draft: what is written.
-        state: parameters and statistics of the model.
-        weights: what these are, in words.
+        weights: of the model.
 
     Raises:
         NotWritten: something in it is not written, or onnxruntime does not compute it in this number format.
@@ -53,8 +51,8 @@ def files(draft: Draft, state: State, weights: str) -> Mapping[str, bytes]:
     if find_spec("onnx") is None:
         raise UsageError("to write ONNX files, the package onnx has to be installed", "pip install onnx, or the extra `onnx`")
     return {
-        f"{draft.name}.onnx": model(draft, state, weights).SerializeToString(),
-        f"{draft.name}_onnx.py": script(draft, weights).encode(),
+        f"{draft.name}.onnx": model(draft, weights).SerializeToString(),
+        f"{draft.name}_onnx.py": script(draft, weights.words).encode(),
     }
 
 

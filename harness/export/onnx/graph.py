@@ -104,8 +104,8 @@ class Graph:
         """Bytes of all arrays."""
         return sum(len(array.raw_data) for array in self.arrays.values())
 
-    def add(self, node: str, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
-        """One operator of a node.
+    def add(self, node: str, operator: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **attributes: Any) -> None:
+        """One operator of a node, called as its output when it has no name of its own.
 
         Raises:
             NotWritten: onnxruntime has not got it.
@@ -113,7 +113,7 @@ class Graph:
         from onnx import helper
 
         lacking.check(operator, self.dtype, node)
-        name = next(output for output in outputs if output)
+        name = name or next(output for output in outputs if output)
         self.operators.append(helper.make_node(operator, inputs, outputs, name=name, **attributes))
         self.there.update(outputs)
 
@@ -122,7 +122,7 @@ class Graph:
         wanted = value.tensor(layout)
         if wanted not in self.there:
             axes = [value.order.index(axis) for axis in order(layout, value.rank)]
-            self.add(value.name, "Transpose", [value.tensor(value.layout)], [wanted], perm=axes)
+            self.add(value.name, "Transpose", [value.tensor(value.layout)], [wanted], self.free(f"{value.name}/Transpose"), perm=axes)
         return wanted
 
 

@@ -67,10 +67,10 @@ class Here:
         self.graph.add(self.node.name, operator, inputs, [name], **attributes)
         return name
 
-    def give(self, operator: str, *inputs: str, layout: str = PLAIN, place: int = 0, **attributes: Any) -> Value:
-        """The node's output, in a layout; `place`: which of the operator's outputs it is."""
+    def give(self, operator: str, *inputs: str, layout: str = PLAIN, **attributes: Any) -> Value:
+        """The node's output, in a layout."""
         value = Value(self.node.name, self.node.output_shape, layout)
-        self.graph.add(self.node.name, operator, inputs, [*[""] * place, value.tensor(layout)], **attributes)
+        self.graph.add(self.node.name, operator, inputs, [value.tensor(layout)], self.node.name, **attributes)
         return value
 
     def affine(self, x: str, kernel: str, *bias: str) -> Value:

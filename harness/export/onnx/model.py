@@ -9,7 +9,7 @@ import numpy
 from ... import __version__
 from ...interface import State
 from ...spec import INPUT, ProgramSpec
-from ..draft import Draft, NotWritten
+from ..draft import Draft, NotWritten, Weights
 from .graph import PLAIN, Graph, Value
 from .here import Here
 from .layers import written
@@ -20,7 +20,7 @@ OPSET = 23
 LARGEST = 2**31 - 1
 
 
-def model(draft: Draft, state: State, weights: str) -> Any:
+def model(draft: Draft, weights: Weights) -> Any:
     """An experiment's model in inference mode, checked.
 
     Inputs are `input`, float `(batch, *input_shape)` or int64, as the experiment's data are behind their preparation; the output has the
@@ -29,8 +29,7 @@ def model(draft: Draft, state: State, weights: str) -> Any:
 
     Args:
         draft: name, program, number format.
-        state: parameters and statistics.
-        weights: what these are, in words.
+        weights: parameters and statistics.
 
     Returns:
         An onnx.ModelProto.
@@ -40,7 +39,7 @@ def model(draft: Draft, state: State, weights: str) -> Any:
     """
     from onnx import checker, helper
 
-    graph = graph_of(draft, state)
+    graph = graph_of(draft, weights.state)
     if graph.size > LARGEST:
         raise NotWritten(f"its weights take {graph.size / 2**30:.1f} GiB, an ONNX file holds less than 2")
     spec, last = draft.spec, graph.values[-1]
@@ -51,9 +50,9 @@ def model(draft: Draft, state: State, weights: str) -> Any:
     opset = helper.make_opsetid("", OPSET)
     found = helper.make_model(
         proto, opset_imports=[opset], ir_version=helper.find_min_ir_version_for([opset]), producer_name="harness",
-        producer_version=__version__, doc_string=about(draft, weights),
+        producer_version=__version__, doc_string=about(draft, weights.words),
     )  # fmt: skip
-    helper.set_model_props(found, {"experiment": draft.name, "harness": __version__, "weights": weights, "command": draft.command})
+    helper.set_model_props(found, {"experiment": draft.name, "harness": __version__, "weights": weights.words, "command": draft.command})
     checker.check_model(found, full_check=True)
     return found
 
@@ -91,5 +90,9 @@ def described(name: str, dtype: str, shape: list[Any]) -> Any:
 
 def about(draft: Draft, weights: str) -> str:
     """What the file says of itself."""
-    described = f": {draft.description}" if draft.description else ""
-    return f"{draft.name}{described}\n\nThe model in inference mode, with {weights}. Written by `{draft.command}`."
+    return "\n\n".join([
+        f"{draft.name}{f': {draft.description}' if draft.description else ''}",
+        f"The model in inference mode, with {weights}. It reads rows as the experiment prepares them (scaled, standardised), axes as the "
+        "harness has them: channels last.",
+        f"Written by `{draft.command}`.",
+    ])
