@@ -4,8 +4,8 @@ many are written, and how far off they are.
     python -m benchmarks.export [TARGET ...] [--case NAME ...]
 
 A script is right where the loss and every gradient of its first step, and the losses of four steps, are the reference's to 1e-12 (or to
-what replicas of it in float64 can hold). An ONNX file is right where onnxruntime's outputs are: in float64 as well, in float32 to four times
-what the worst replica is off.
+what replicas of it in float64 can hold). An ONNX file is right where onnxruntime's outputs are: in float64 to the same, in float32 to four
+times what the worst replica is off.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ from . import scripts
 
 #: number formats that are tried
 DTYPES = ("float32", "float64")
+#: rows of an experiment that are compared
+ROWS = 8
 #: what the reference's outputs stand under
 OUTPUTS = "outputs"
 
@@ -77,6 +79,7 @@ def begun(name: str | Path) -> tuple[ProgramSpec, State, list[Batch]]:
         program.load(state)
         program.train(program.stage(batches), len(batches))
         state = float32_state(program.state())
+        batches = [Batch(batch.inputs[:ROWS], batch.targets[:ROWS]) for batch in batches[:1]]
     return spec, state, batches
 
 

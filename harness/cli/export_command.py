@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @options.results
 def command(
     start: str,
+    *,
     targets: tuple[str, ...],
     output: Path,
     steps: int,
@@ -62,8 +63,8 @@ def command(
     threads: int | None,
     results: Path,
 ) -> None:
-    """Write an experiment as plain scripts, one a framework, that need no harness: what one attaches to a report, or starts from; or its model
-    as an ONNX file.
+    """Write an experiment as plain scripts, one a framework, that need no harness: what one attaches to a report, or starts from; or its
+    model as an ONNX file.
 
     EXPERIMENT is a TOML file, RUN a saved run, as `compare` takes it. Each script is written as a person would have: nn.Module and
     torch.optim, a Keras model, tf.Variable and GradientTape, jit and optax, NumPy with the backward pass by hand. Beside them lies one file

@@ -86,7 +86,7 @@ def trained(run: Path, spec: ProgramSpec, arm: str = "") -> Weights:
         state = nested_state(load_arrays(files[name]))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
         raise UsageError(f"cannot read {files[name]}: {problem}") from None
-    held = {**state.parameters, **state.statistics}
-    if {each: array.shape for each, array in held.items()} != {each.name: each.shape for each in (*spec.parameters, *spec.statistics)}:
+    shapes = {each: array.shape for each, array in {**state.parameters, **state.statistics}.items()}
+    if shapes != {**{each.name: each.shape for each in spec.parameters}, **{each.name: each.shape for each in spec.statistics}}:
         raise UsageError(f"{files[name]} holds the weights of another model")
     return Weights(state, f"what {name} had learned in {state.step} steps (run {run.name})")

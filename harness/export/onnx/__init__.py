@@ -1,5 +1,5 @@
 """ONNX files: the model in inference mode, with its weights; and a script that runs one."""
 
-from .files import files
+from .write import files
 
 __all__ = ["files"]

@@ -76,4 +76,5 @@ def position_embedding(here: Here) -> Value:
 
 def sinusoidal_positions(here: Here) -> Value:
     """A table of sines and cosines."""
-    return here.give("Add", here.x(), here.constant("table", sinusoids(*here.node.input_shape, here.layer.base)))
+    steps, features = here.node.input_shape
+    return here.give("Add", here.x(), here.constant("table", sinusoids(steps, features, here.layer.base)))

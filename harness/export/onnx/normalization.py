@@ -29,7 +29,7 @@ def layer_normalization(here: Here) -> Value:
 
 
 def group_normalization(here: Here) -> Value:
-    """Over the places and channels of a group, computed in float64: ONNX defines its variance as a difference of two means, which in float32
+    """Over the places and channels of a group, computed in float64: onnxruntime's variance is a difference of two means, which in float32
     has three digits where the mean is 32 and the deviation 1 / 8."""
     from onnx import TensorProto
 
