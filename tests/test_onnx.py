@@ -169,6 +169,16 @@ def test_names_and_shapes() -> None:
     assert {each.key for each in proto.metadata_props} == {"command", "experiment", "harness", "weights"}
 
 
+def test_nothing_lies_about() -> None:
+    """Every array and every tensor is read by something."""
+    for name in cases_of_layers():
+        spec, state, _ = graphs.begun(name)
+        graph = graph_of(Draft("case", spec, "float32"), state)
+        read = {tensor for each in graph.operators for tensor in each.input}
+        there = {*graph.arrays, *(tensor for each in graph.operators for tensor in each.output)}
+        assert there - read - {""} == {spec.nodes[-1].name}, name
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [

@@ -16,11 +16,10 @@ AWAY = -1e30
 
 def multi_head_attention(here: Here) -> Value:
     """Attention between four projections."""
-    layer, shapes = here.layer, here.node.input_shapes
-    sources = layer.sources(len(shapes))
-    query, memory = here.x(), here.graph.read(here.reads[sources - 1], PLAIN)
-    q = turned(here, projected(here, "query", query), 0, layer.num_heads)
-    k = turned(here, projected(here, "key", memory), sources - 1, layer.kv_heads)
+    layer, memory = here.layer, here.layer.sources(len(here.reads)) - 1  # the query is input 0, the memory 0 or 1
+    turns = {source: turn(here, source) for source in {0, memory}}
+    q = turned(here, "query", projected(here, "query", 0), turns[0], layer.num_heads)
+    k = turned(here, "key", projected(here, "key", memory), turns[memory], layer.kv_heads)
     v = projected(here, "value", memory)
     options: dict[str, Any] = {"q_num_heads": layer.num_heads, "kv_num_heads": layer.kv_heads}
     if here.graph.dtype == "float64":  # the operator's own factor is a float32
@@ -29,31 +28,33 @@ def multi_head_attention(here: Here) -> Value:
     if layer.mask is not None:
         heads = here.make("Attention", q, k, v, masked(here), **options)
     else:
-        heads = here.make("Attention", q, k, v, **options, is_causal=int(layer.causal))
+        heads = here.make("Attention", q, k, v, is_causal=int(layer.causal), **options)
     return here.affine(heads, here.weight("output_kernel"), *([here.weight("output_bias")] if layer.use_bias else []))
 
 
-def projected(here: Here, name: str, x: str) -> str:
-    """x W + b of one projection, heads side by side."""
-    product = here.make("MatMul", x, here.weight(f"{name}_kernel"))
-    return here.make("Add", product, here.weight(f"{name}_bias")) if here.layer.use_bias else product
+def projected(here: Here, name: str, source: int) -> str:
+    """x W + b of one projection of an input, heads side by side."""
+    x, kernel = here.graph.read(here.reads[source], PLAIN), here.weight(f"{name}_kernel")
+    if not here.layer.use_bias:
+        return here.make("MatMul", x, kernel, word=name)
+    return here.make("Add", here.make("MatMul", x, kernel), here.weight(f"{name}_bias"), word=name)
 
 
-def turned(here: Here, rows: str, source: int, heads: int) -> str:
-    """Rows turned by their positions, if that is asked for."""
+def turned(here: Here, name: str, rows: str, by: tuple[str, ...], heads: int) -> str:
+    """Rows turned by what `turn` gave."""
+    return here.make("RotaryEmbedding", rows, *by, num_heads=heads, word=f"{name}_turned") if by else rows
+
+
+def turn(here: Here, source: int) -> tuple[str, ...]:
+    """Cosines, sines and positions `(rows, steps)` of an input's steps, if they are asked for."""
     if here.layer.rotary_base is None:
-        return rows
+        return ()
     steps = here.node.input_shapes[source][0]
     tables = rotations(steps, here.layer.head(here.node.input_shape), here.layer.rotary_base)
     cos, sin = (here.constant(word, table) for word, table in zip(("cosines", "sines"), tables, strict=True))
-    return here.make("RotaryEmbedding", rows, cos, sin, positions(here, rows, steps), num_heads=heads)
-
-
-def positions(here: Here, rows: str, steps: int) -> str:
-    """0, 1, ... for each row: `(rows, steps)`."""
-    count = here.make("Shape", rows, start=0, end=1)
+    count = here.make("Shape", here.graph.read(here.reads[source], PLAIN), start=0, end=1)
     shape = here.make("Concat", count, here.constant("steps", numpy.array([steps])), axis=0)
-    return here.make("Expand", here.constant("positions", numpy.arange(steps)[None]), shape)
+    return cos, sin, here.make("Expand", here.constant("places", numpy.arange(steps)[None]), shape, word="positions")
 
 
 def masked(here: Here) -> str:
@@ -66,7 +67,8 @@ def masked(here: Here) -> str:
     marks = here.make("Cast", here.graph.read(here.reads[-1], PLAIN), to=TensorProto.BOOL)
     marks = here.make("Unsqueeze", marks, here.constant("axes", numpy.array([1, 2])))
     visible = here.make("And", marks, here.constant("allowed", allowed))
-    return here.make("Where", visible, here.constant("seen", numpy.array(0.0)), here.constant("away", numpy.array(AWAY)))
+    seen, away = here.constant("seen", numpy.array(0.0)), here.constant("away", numpy.array(AWAY))
+    return here.make("Where", visible, seen, away, word="mask")
 
 
 def position_embedding(here: Here) -> Value:

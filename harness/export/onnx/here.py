@@ -61,9 +61,9 @@ class Here:
         """Its bias, if it has one."""
         return [self.weight("bias")] if self.layer.use_bias else []
 
-    def make(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """A tensor on the way, named by its operator."""
-        name = self.graph.free(f"{self.node.name}/{operator}")
+    def make(self, operator: str, *inputs: str, word: str = "", **attributes: Any) -> str:
+        """A tensor on the way, named by its operator, or by a word."""
+        name = self.graph.free(f"{self.node.name}/{word or operator}")
         self.graph.add(self.node.name, operator, inputs, [name], **attributes)
         return name
 
