@@ -25,10 +25,11 @@ from ..pool import Crew
 from ..pool.warm import WarmCrew
 from ..records.provenance import command, environment, load
 from ..records.record import Record
-from ..records.store import Store, write_parquet
+from ..records.store import SUMMARY_FILE, Store, write_parquet
 from ..registry import Arm, add_file, split
 from ..spec import step_flops
 from ..tables.costs import Costs
+from ..tables.summaries import summary_of_sweep, sweep_code
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point
 from ..timing.presets import PRESETS
@@ -66,12 +67,7 @@ class Sweep:
     @property
     def exit_code(self) -> int:
         """As a run's: 0 all agree, 1 something differs, 3 something failed, 130 interrupted."""
-        if self.manifest["interrupted"]:
-            return 130
-        statuses = set(self.cells["status"])
-        if statuses - {"ok", "missing", "unsupported", "differs"} or "ok" not in statuses | {"differs"}:
-            return 3
-        return 1 if "differs" in statuses else 0
+        return sweep_code(self.manifest, self.cells)
 
 
 def sweep(
@@ -259,6 +255,7 @@ class Work:
         found = Sweep(self.store.folder, manifest, cells)
         self.store.save(lambda: picture(found))
         self.store.finish(manifest)
+        self.store.json(SUMMARY_FILE, summary_of_sweep(manifest, cells))
         if self.store.problem:
             manifest["unsaved"] = self.store.problem
         return found
