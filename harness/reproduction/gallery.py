@@ -1,0 +1,60 @@
+"""The committed references side by side: what each came to, in a row of the index and in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+
+from ..errors import UsageError
+from ..records.overview import Entry, machine
+from .reference import Reference, read
+
+
+def folders(results: Path) -> list[Path]:
+    """Folders of all committed references, by name."""
+    return [path.parent for path in sorted((results / "reference").glob("*/manifest.json"))]
+
+
+def entries(results: Path) -> list[Entry]:
+    """A row each; a damaged one says so."""
+    return [entry(folder) for folder in folders(results)]
+
+
+def entry(folder: Path) -> Entry:
+    """One reference as a row."""
+    try:
+        reference = read(folder)
+    except UsageError as problem:
+        return Entry("reference", folder, "damaged", folder.name, note=problem.message)
+    facts = reference.manifest
+    arms = [
+        {"arm": arm, "verdict": "agrees" if arm in reference.tables["losses"] else own["status"], **largest(reference.tables["errors"], arm)}
+        for arm, own in facts["arms"].items()
+    ]
+    return Entry(
+        "reference", folder, "committed", facts["experiment"], facts["dtype"], facts["date"], arms,
+        timing="smoke" if len(reference.tables["timings"]) else "", machine=machine(facts["machine"]),
+        note=f"edited since it was written: {', '.join(sorted(reference.edited))}" if reference.edited else "",
+    )  # fmt: skip
+
+
+def largest(errors: pandas.DataFrame, arm: str) -> dict[str, float]:
+    """An arm's largest relative gradient error, and the largest in units of what rounding alone does; nothing where it has none."""
+    if arm not in errors.columns:
+        return {}
+    ratio = (errors[arm] / errors["floor"].where(errors["floor"] > 0)).max()
+    return {"gradient_error": float(errors[arm].max()), "floor_ratio": float(ratio) if ratio == ratio else 0.0}
+
+
+def verdict(reference: Reference) -> str:
+    """What a reference came to, in a sentence."""
+    arms = reference.manifest["arms"]
+    found = {arm: largest(reference.tables["errors"], arm) for arm in arms if arm in reference.tables["losses"]}
+    worst = max(found, key=lambda arm: found[arm].get("floor_ratio", 0.0))
+    others = "; ".join(f"{arm} is {facts['status']}" for arm, facts in arms.items() if arm not in found)
+    count = f"All {len(found)}" if len(found) == len(arms) else f"{len(found)} of {len(arms)}"
+    return (
+        f"{count} arms agree with the reference: no gradient is further from it than {found[worst].get('floor_ratio', 0.0):.1f} times what "
+        f"rounding alone does ({worst}){f'; {others}' if others else ''}."
+    )
