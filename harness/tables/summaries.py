@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas
 
 from ..errors import HarnessError
-from ..records.overview import KINDS, Entry, overview
-from ..records.store import SUMMARY_FILE, read_document, write_json
+from ..records.overview import Entry, overview
+from ..records.store import SUMMARY_FILE, write_json
 from .run import Run, load
+from .sweep import Sweep, load_sweep
 
 #: columns of `runs`
 COLUMNS = [
@@ -30,31 +31,16 @@ def summary_of(run: Run) -> dict[str, Any]:
     return {"schema": "harness.summary/1", "exit_code": run.exit_code, "fastest": fastest, "arms": rows}
 
 
-def summary_of_sweep(manifest: Mapping[str, Any], cells: pandas.DataFrame) -> dict[str, Any]:
-    """A sweep's summary, as JSON: an arm agrees where it does in every program.
-
-    Args:
-        manifest: of the sweep.
-        cells: see harness.execution.sweep.Sweep.
-    """
+def summary_of_sweep(found: Sweep) -> dict[str, Any]:
+    """A sweep's summary, as JSON: an arm agrees where it does in every program."""
     rows, fastest = [], []
-    for arm, part in cells.groupby("arm", sort=False):
+    for arm, part in found.cells.groupby("arm", sort=False):
         bad = part[part["status"] != "ok"]
         worst = "differs" if "differs" in set(bad["status"]) else bad["status"].iloc[0] if len(bad) else "agrees"
         rows.append({"arm": arm, "verdict": worst, "reason": f"in {len(bad)} of {len(part)} programs" if len(bad) else ""})
         first = int((part["tier"] == 1).sum())
         fastest += [f"{arm} in {first} of {len(part)}"] if first else []
-    return {"schema": "harness.summary/1", "exit_code": sweep_code(manifest, cells), "fastest": ", ".join(fastest), "arms": rows}
-
-
-def sweep_code(manifest: Mapping[str, Any], cells: pandas.DataFrame) -> int:
-    """As a run's exit code: 0 all agree, 1 something differs, 3 something failed, 130 interrupted."""
-    if manifest["interrupted"]:
-        return 130
-    statuses = set(cells["status"])
-    if statuses - {"ok", "missing", "unsupported", "differs"} or "ok" not in statuses | {"differs"}:
-        return 3
-    return 1 if "differs" in statuses else 0
+    return {"schema": "harness.summary/1", "exit_code": found.exit_code, "fastest": ", ".join(fastest), "arms": rows}
 
 
 def lacking(entries: Iterable[Entry]) -> list[Entry]:
@@ -65,11 +51,7 @@ def lacking(entries: Iterable[Entry]) -> list[Entry]:
 def summarise(found: Entry) -> None:
     """Write the summary of a run or sweep that has none, where it can be read and written: it is a convenience, and nothing is lost."""
     try:
-        if found.kind == "run":
-            summary = summary_of(load(found.folder))
-        else:
-            manifest = read_document(found.folder / "manifest.json", KINDS["sweeps"][1])
-            summary = summary_of_sweep(manifest, pandas.read_csv(found.folder / "cells.csv"))
+        summary = summary_of(load(found.folder)) if found.kind == "run" else summary_of_sweep(load_sweep(found.folder))
         write_json(found.folder / SUMMARY_FILE, summary)
     except (HarnessError, OSError, ValueError, LookupError):
         return
