@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..registry import parse
-from .colours import colours
-from .drawing import needed, vega
+from .. import __version__
+from .drawing import looks, needed, vega
 from .parts import Section
 
 FOLDER = Path(__file__).parent / "page"
@@ -40,9 +39,8 @@ def page(title: str, lead: Sequence[str], sections: Sequence[Section], arms: Seq
     environment.filters["curve"] = curve
     shown = [section for section in sections if section.shown]
     drawn = any(part.kind == "figure" for section in shown for part in section.shown)
-    tints = dict(zip(arms, colours([parse(arm).backend for arm in arms]), strict=True))
     return environment.get_template("page.html").render(
-        title=title, lead=lead, sections=shown, arms=tints, mood=mood, style=Markup(text("page.css")), script=Markup(text("page.js")),
+        title=title, lead=lead, sections=shown, arms=looks(arms), mood=mood, version=__version__, style=Markup(text("page.css")), script=Markup(text("page.js")),
         vega=Markup(vega()) if drawn else "", safe=Markup, row=ROW, left=LEFT,
     )  # fmt: skip
 

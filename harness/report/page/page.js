@@ -43,11 +43,33 @@
   };
   // figures that answer: the drawing stays where it cannot be replaced
   const alive = all("figure").map(figure => {
-    const place = figure.querySelector(".drawing"), drawn = place.innerHTML, label = place.querySelector("svg").getAttribute("aria-label");
-    return vegaEmbed(place, JSON.parse(figure.querySelector(".specification").textContent), { renderer: "svg", actions: false, tooltip: { theme: "custom" } })
-      .then(found => { views.push(found.view); const svg = place.querySelector("svg"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", label);
+    const place = figure.querySelector(".drawing"), drawn = place.innerHTML;
+    const [name, says] = ["title", "desc"].map(tag => place.querySelector(tag).textContent);
+    const specification = JSON.parse(figure.querySelector(".specification").textContent);
+    if (typeof specification.width === "number" && !specification.facet) {
+      Object.assign(specification, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
+      figure.dataset.fits = "";
+    }
+    return vegaEmbed(place, specification, { renderer: "svg", actions: false, ast: true, tooltip: { theme: "custom" } })
+      .then(found => { views.push(found.view); const svg = place.querySelector("svg"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", `${name}. ${says}`);
                        figure.dataset.live = ""; })
-      .catch(problem => { place.innerHTML = drawn; console.error(problem); });
+      .catch(problem => { place.innerHTML = drawn; delete figure.dataset.fits; console.error(problem); });
+  });
+
+  // the section that is read is marked among the contents
+  const links = new Map(all(".contents a").map(link => [link.hash, link]));
+  const reading = new IntersectionObserver(entries => entries.filter(each => each.isIntersecting).forEach(each => {
+    links.forEach(link => link.removeAttribute("aria-current"));
+    links.get("#" + each.target.getAttribute("aria-labelledby"))?.setAttribute("aria-current", "true");
+  }), { rootMargin: "-15% 0px -75% 0px" });
+  all("main section").forEach(section => reading.observe(section));
+
+  // text that can be taken along
+  if (navigator.clipboard) all(".copied").forEach(block => {
+    const take = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
+    const lines = all("code", block).map(line => line.textContent);
+    take.addEventListener("click", () => navigator.clipboard.writeText(lines.join("\n")).then(() => { take.textContent = "Copied"; }));
+    block.append(take);
   });
 
   addEventListener("hashchange", unfold);
