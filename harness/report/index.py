@@ -1,173 +1,140 @@
-"""The index: every run, sweep and committed reference in a row, with its report. A whole table without scripts; `index.js` filters and sorts
-it."""
+"""The index: every run, sweep and committed reference in a row, with its report. A whole table without scripts; a script filters and sorts it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from ..errors import UsageError
 from ..records.overview import Entry
 from ..registry import parse
 from .colours import colours
-from .page import escaped
+from .formats import number
+from .page import page
+from .parts import Choices, Line, Listing, Part, Section, Table, Text
+from .parts import table as plain_table
 
-#: columns: key of the sort order, heading, what it is
+#: columns: key, heading, what it says where the heading does not
 COLUMNS = (
-    ("name", "run", "its name, and its report where one was made"),
+    ("name", "run", "Its name, linked to its report where one was made."),
     ("experiment", "experiment", ""),
-    ("day", "day", "when it was started, UTC"),
-    ("arms", "arms", "what each arm came to; sorted by how many do not agree"),
-    ("gradient", "gradient error", "the largest relative error of any gradient of any arm, and in units of what rounding alone does"),
-    ("timing", "timed", "how much was timed"),
-    ("fastest", "fastest", "the arms of the first tier, where the measurement proves one"),
-    ("ended", "ended", "how it ended"),
+    ("day", "started", "UTC."),
+    ("arms", "arms", "What each arm came to: whether its numbers agree with the reference, or why it has none; sorted by how many do not agree."),
+    ("gradient", "gradient error", "The largest relative error of any gradient of any arm, and the largest of any tensor by what rounding alone does."),
+    ("timing", "timed", "How much was timed: smoke is indicative, standard and careful rank."),
+    ("fastest", "fastest", "The arms of the first tier, where the measurement proves one."),
+    ("ended", "ended", "How it ended: holds, differs, failed (an arm did, or none could be judged), interrupted; in progress; incomplete, where it did "
+     "not end; damaged, where it cannot be read."),
     ("machine", "machine", ""),
-)
-#: choices above the tables: key, label
-CHOICES = (("experiment", "experiment"), ("arm", "arm"), ("verdict", "verdict"), ("ended", "ended"))
-#: how timings rank by their length
+)  # fmt: skip
+#: timings by their length
 TIMINGS = ("", "smoke", "standard", "careful")
+#: outcomes that are nothing to look after
+CALM = ("holds", "complete", "committed", "in progress")
+EMPTY = "None yet: python -m harness run makes the first."
 
 
-def index(entries: Sequence[Entry], references: Sequence[Entry], home: Path) -> str:
-    """The content of the page.
+def index_page(entries: Sequence[Entry], references: Sequence[Entry], home: Path) -> str:
+    """The page.
 
     Args:
         entries: runs and sweeps, newest first.
         references: the committed ones.
-        home: the folder that the page lies in: links are relative to it.
+        home: the folder that the page will lie in: its links are relative to it.
+
+    Raises:
+        UsageError: what makes pages is not installed.
     """
-    shown = Rows(home, [*entries, *references])
-    return "\n".join(
-        [
-            filters([*entries, *references]),
-            section("runs", "Runs and sweeps", shown.table("runs", entries), "None yet: <code>python -m harness run</code> makes the first."),
-            section("references", "Committed references", shown.table("references", references), "There are none here."),
-        ]
-    )
+    everything = [*entries, *references]
+    tints = tints_of(everything)
+    sections = [
+        Section("runs", "Runs and sweeps", [choices(everything), listing("runs", entries, home, tints) or Text([EMPTY])]),
+        Section("references", "Committed references", [listing("references", references, home, tints)]),
+        Section("columns", "What the columns say", [legend()]),
+    ]
+    return page("harness: all results", lead(entries, references), sections, mood="calm")
 
 
-def section(key: str, title: str, table: str, empty: str) -> str:
-    """A table under its heading, or what is to be said where there is none."""
-    return f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{title}</h2>{table or f"<p>{empty}</p>"}</section>'
+def lead(entries: Sequence[Entry], references: Sequence[Entry]) -> list[str]:
+    """How much there is, and how it ended."""
+    kinds = Counter(found.kind for found in entries)
+    many = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in kinds.items()]
+    ends = ", ".join(f"{count} {outcome}" for outcome, count in Counter(found.outcome for found in entries).most_common())
+    return [f"{' and '.join(many) or 'No runs'}{f': {ends}' if ends else ''}.", f"{len(references)} committed references."]
 
 
-def filters(entries: Sequence[Entry]) -> str:
-    """What chooses rows; shown where scripts run, since it does nothing without them."""
-    values: Mapping[str, list[str]] = {
-        "experiment": [found.experiment for found in entries],
-        "arm": [row["arm"] for found in entries for row in found.arms],
-        "verdict": [verdict for found in entries for verdict in found.verdicts],
-        "ended": [found.outcome for found in entries],
+def choices(entries: Sequence[Entry]) -> Choices:
+    """What rows are chosen by; those that nothing tells apart are left out."""
+    values: Mapping[str, set[str]] = {
+        "experiment": {found.experiment for found in entries}, "arm": {row["arm"] for found in entries for row in found.arms},
+        "verdict": {verdict for found in entries for verdict in found.verdicts}, "ended": {found.outcome for found in entries},
+    }  # fmt: skip
+    return Choices({key: sorted(found - {""}) for key, found in values.items()})
+
+
+def listing(key: str, entries: Sequence[Entry], home: Path, tints: Mapping[str, str]) -> Listing | None:
+    """A table; None where it has no row."""
+    columns = [(column, title) for column, title, _ in COLUMNS]
+    return Listing(key, columns, [line(key, found, home, tints) for found in entries]) if entries else None
+
+
+def line(key: str, found: Entry, home: Path, tints: Mapping[str, str]) -> Line:
+    """One row."""
+    floors = max((row["floor_ratio"] for row in found.arms if row.get("floor_ratio") is not None), default=None)
+    cells = {
+        "experiment": found.experiment, "day": found.started[:16].replace("T", " "), "gradient": number(2)(found.gradient_error),
+        "timing": found.timing, "fastest": found.fastest, "ended": found.outcome, "machine": found.machine,
+    }  # fmt: skip
+    order = {
+        **cells, "name": found.name, "day": found.started, "arms": str(sum(row["verdict"] != "agrees" for row in found.arms)),
+        "gradient": "" if found.gradient_error is None else repr(found.gradient_error),
+        "timing": str(TIMINGS.index(found.timing)) if found.timing in TIMINGS[1:] else "",
+    }  # fmt: skip
+    beside = {
+        "gradient": "" if floors is None else f"{floors:.3g} x floor",
+        "ended": found.note or ("" if found.exit_code in (None, 0) else f"exit {found.exit_code}"),
     }
-    chosen = "".join(choice(key, label, values[key]) for key, label in CHOICES)
-    return (
-        '<form id="filters" role="search" aria-label="Choose rows" hidden>'
-        '<label>text <input type="search" name="text" autocomplete="off" spellcheck="false"></label>'
-        f'{chosen}<button type="reset">all</button><output id="count" aria-live="polite"></output></form>'
-    )
-
-
-def choice(key: str, label: str, values: Sequence[str]) -> str:
-    """One list of values to choose from."""
-    options = "".join(f"<option>{escaped(value)}</option>" for value in sorted(set(values) - {""}))
-    return f'<label>{label} <select name="{key}"><option value="">any</option>{options}</select></label>'
-
-
-class Rows:
-    """The tables of one page.
-
-    Attributes:
-        home: the folder that links are relative to.
-        colours: arm -> its framework's colour, the same in all rows.
-    """
-
-    def __init__(self, home: Path, entries: Sequence[Entry]) -> None:
-        self.home = home
-        arms = list(dict.fromkeys(row["arm"] for found in entries for row in found.arms))
-        self.colours = dict(zip(arms, colours([backend(arm) for arm in arms]), strict=True))
-
-    def table(self, key: str, entries: Sequence[Entry]) -> str:
-        """A table; "" where it has no row. Roles are written out: laid out as cards, rows lose their own in some browsers."""
-        if not entries:
-            return ""
-        heads = "".join(
-            f'<th scope="col" role="columnheader" data-sort="{column}"{f' title="{about}"' if about else ""}>{title}</th>'
-            for column, title, about in COLUMNS
-        )
-        body = "\n".join(self.row(key, found) for found in entries)
-        return (
-            f'<table role="table" class="index" aria-labelledby="{key}-title"><thead role="rowgroup"><tr role="row">{heads}</tr></thead>\n'
-            f'<tbody role="rowgroup">\n{body}\n</tbody></table>'
-        )
-
-    def row(self, key: str, found: Entry) -> str:
-        """One run."""
-        cells = {
-            "name": (found.name, self.name(found)),
-            "experiment": (found.experiment, escaped(found.experiment)),
-            "day": (found.started, self.day(found)),
-            "arms": (str(sum(row["verdict"] != "agrees" for row in found.arms)), "".join(self.arms(found))),
-            "gradient": ("" if found.gradient_error is None else repr(found.gradient_error), gradient(found)),
-            "timing": (str(TIMINGS.index(found.timing)) if found.timing in TIMINGS[1:] else "", escaped(found.timing)),
-            "fastest": (found.fastest, escaped(found.fastest)),
-            "ended": (found.outcome, ended(found)),
-            "machine": (found.machine, escaped(found.machine)),
-        }
-        pairs = escaped(json.dumps({row["arm"]: row["verdict"] or "not judged" for row in found.arms}))
-        drawn = "".join(
-            f'<td role="cell" data-head="{title}" data-value="{escaped(cells[column][0])}">{cells[column][1]}</td>'
-            for column, title, _ in COLUMNS
-        )
-        return f'<tr role="row" id="{key}-{quote(found.name, errors="replace")}" data-arms="{pairs}">{drawn}</tr>'
-
-    def name(self, found: Entry) -> str:
-        """Its name, linked to its report, or with what makes one."""
-        name = f'<span class="name">{escaped(found.name)}</span>'
-        kind = ' <span class="kind">sweep</span>' if found.kind == "sweep" else ""
-        if found.report is None:
-            return f"{name}{kind}{make(found)}"
-        link = quote(found.report.relative_to(self.home).as_posix(), errors="replace")
-        return f'<a href="{link}">{name}</a>{kind}'
-
-    def day(self, found: Entry) -> str:
-        """Day and minute."""
-        return f'<time datetime="{escaped(found.started)}">{escaped(found.started[:16].replace("T", " "))}</time>' if found.started else ""
-
-    def arms(self, found: Entry) -> Iterator[str]:
-        """The arms by their verdict: colour says which framework, words say what it came to."""
-        for verdict, arms in found.verdicts.items():
-            marks = ", ".join(f'<span class="arm" style="--arm:{self.colours[arm]}">{escaped(arm)}</span>' for arm in arms)
-            yield f'<span class="verdict"><b class="{"" if verdict == "agrees" else "bad"}">{escaped(verdict)}</b> {marks}</span>'
+    return Line(
+        anchor=f"{key}-{quote(found.name, errors='replace')}", name=clean(found.name), kind="" if found.kind != "sweep" else "sweep",
+        link="" if found.report is None else quote(os.path.relpath(found.report, home).replace(os.sep, "/"), errors="replace"),
+        command=make(found), cells={column: clean(text) for column, text in cells.items()}, beside={column: clean(text) for column, text in beside.items()},
+        order={column: clean(text) for column, text in order.items()}, bad=found.outcome not in CALM,
+        arms=[(verdict, [(clean(arm), tints[arm]) for arm in arms]) for verdict, arms in found.verdicts.items()],
+        pairs=json.dumps({row["arm"]: row["verdict"] or "not judged" for row in found.arms}),
+    )  # fmt: skip
 
 
 def make(found: Entry) -> str:
-    """The command that makes a report, where a run has something to show and none was made."""
-    if not found.arms or found.state in ("in progress", "damaged"):
+    """The command that makes a report; "" where there is one, or nothing to show."""
+    if found.report is not None or not found.arms or found.state in ("in progress", "damaged"):
         return ""
-    return f'<details class="make"><summary>make its report</summary><code>python -m harness report {escaped(found.word)}</code></details>'
+    return f"python -m harness report {shlex.quote(clean(found.folder.as_posix()))}"
 
 
-def gradient(found: Entry) -> str:
-    """The largest gradient error, and in floors."""
-    floors = max((row["floor_ratio"] for row in found.arms if row.get("floor_ratio") is not None), default=None)
-    text = "" if found.gradient_error is None else f"{found.gradient_error:.1e}"
-    return text if floors is None else f'{text} <small>{floors:.3g} x floor</small>'
+def legend() -> Part | None:
+    """What the columns say."""
+    return plain_table([{"column": title, "says": says} for _, title, says in COLUMNS if says], {"column": str, "says": str}, {"says": ""})
 
 
-def ended(found: Entry) -> str:
-    """How it ended, in words."""
-    bad = "" if found.outcome in ("holds", "complete", "in progress") else ' class="bad"'
-    code = f" <small>exit {found.exit_code}</small>" if found.exit_code is not None and found.state == "complete" else ""
-    note = f'<br><small class="note">{escaped(found.note)}</small>' if found.note else ""
-    return f"<b{bad}>{escaped(found.outcome)}</b>{code}{note}"
+def tints_of(entries: Sequence[Entry]) -> dict[str, str]:
+    """Arm -> its framework's colour, the same in all rows."""
+    arms = list(dict.fromkeys(row["arm"] for found in entries for row in found.arms))
+    return dict(zip(arms, colours([backend(arm) for arm in arms]), strict=True))
 
 
 def backend(arm: str) -> str:
-    """The framework of an arm; what cannot be read stands for itself."""
+    """The framework of an arm; a name that is none stands for itself."""
     try:
         return parse(arm).backend
-    except ValueError:
+    except UsageError:
         return arm
+
+
+def clean(text: str) -> str:
+    """Text as UTF-8 can hold it: names of files may have bytes that are none."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -149,7 +149,65 @@ class Graph:
     wires: Sequence[tuple[int, int]]
 
 
-Part = Text | Key | Table | Figure | Code | Graph
+@dataclass(frozen=True)
+class Choices:
+    """What a reader may choose the rows of all listings by; of use where scripts run alone.
+
+    Attributes:
+        values: by key, what there is to choose from.
+    """
+
+    kind: ClassVar[str] = "choices"
+    values: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a listing: a run, a sweep, a reference.
+
+    Attributes:
+        anchor: what a link to it is called.
+        name, kind: what it is.
+        link: to its report; "" where there is none.
+        command: that makes one; "" where it has one, or nothing to show.
+        cells: by column, its text.
+        beside: by column, what stands behind the text.
+        order: by column, what it is sorted by: numbers as text, or words; "" is always last.
+        bad: whether it did not end well.
+        arms: by verdict, its arms with their colours.
+        pairs: arm -> verdict, as JSON.
+    """
+
+    anchor: str
+    name: str
+    kind: str
+    link: str
+    command: str
+    cells: Mapping[str, str]
+    beside: Mapping[str, str]
+    order: Mapping[str, str]
+    bad: bool
+    arms: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    pairs: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A long table of results.
+
+    Attributes:
+        key: of the section that it is in.
+        columns: key and heading.
+        lines: its rows.
+    """
+
+    kind: ClassVar[str] = "listing"
+    key: str
+    columns: Sequence[tuple[str, str]]
+    lines: Sequence[Line]
+
+
+Part = Text | Key | Table | Figure | Code | Graph | Choices | Listing
 
 
 @dataclass(frozen=True)

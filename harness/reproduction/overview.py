@@ -24,16 +24,21 @@ def entries(results: Path) -> list[Entry]:
 def entry(folder: Path) -> Entry:
     """One reference as a row."""
     try:
-        reference = read(folder)
+        return row(read(folder))
     except UsageError as problem:
         return Entry("reference", folder, "damaged", folder.name, note=problem.message)
-    facts = reference.manifest
+    except (LookupError, TypeError, AttributeError) as problem:
+        return Entry("reference", folder, "damaged", folder.name, note=f"its manifest is not as it was written: {problem}")
+
+
+def row(reference: Reference) -> Entry:
+    """The row of a reference that could be read."""
+    facts, losses, errors = reference.manifest, reference.tables["losses"], reference.tables["errors"]
     arms = [
-        {"arm": arm, "verdict": "agrees" if arm in reference.tables["losses"] else own["status"], **largest(reference.tables["errors"], arm)}
-        for arm, own in facts["arms"].items()
+        {"arm": arm, "verdict": "agrees" if arm in losses else own["status"], **largest(errors, arm)} for arm, own in facts["arms"].items()
     ]
     return Entry(
-        "reference", folder, "committed", facts["experiment"], facts["dtype"], facts["date"], arms,
+        "reference", reference.folder, "committed", facts["experiment"], facts["dtype"], facts["date"], arms,
         timing="smoke" if len(reference.tables["timings"]) else "", machine=machine(facts["machine"]),
         note=f"edited since it was written: {', '.join(sorted(reference.edited))}" if reference.edited else "",
     )  # fmt: skip
