@@ -36,6 +36,7 @@ COLUMNS = (
 TIMINGS = ("", "smoke", "standard", "careful")
 #: outcomes that are nothing to look after
 CALM = ("holds", "complete", "committed", "in progress")
+PLURAL = {"holds": "hold", "differs": "differ"}
 EMPTY = "None yet: python -m harness run makes the first."
 
 
@@ -53,8 +54,8 @@ def index_page(entries: Sequence[Entry], references: Sequence[Entry], home: Path
     everything = [*entries, *references]
     tints = tints_of(everything)
     sections = [
-        Section("runs", "Runs and sweeps", [choices(everything), listing("runs", entries, home, tints) or Text([EMPTY])]),
-        Section("references", "Committed references", [listing("references", references, home, tints)]),
+        Section("runs", "Runs and sweeps", [choices(everything), listing("runs", "runs and sweeps", entries, home, tints) or Text([EMPTY])]),
+        Section("references", "Committed references", [listing("references", "references", references, home, tints)]),
         Section("columns", "What the columns say", [legend()]),
     ]
     return page("harness: all results", lead(entries, references), sections, mood="calm")
@@ -62,9 +63,9 @@ def index_page(entries: Sequence[Entry], references: Sequence[Entry], home: Path
 
 def lead(entries: Sequence[Entry], references: Sequence[Entry]) -> list[str]:
     """How much there is, and how it ended."""
-    kinds = Counter(found.kind for found in entries)
+    kinds, outcomes = Counter(found.kind for found in entries), Counter(found.outcome for found in entries)
     many = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in kinds.items()]
-    ends = ", ".join(f"{count} {outcome}" for outcome, count in Counter(found.outcome for found in entries).most_common())
+    ends = ", ".join(f"{count} {PLURAL.get(outcome, outcome) if count > 1 else outcome}" for outcome, count in outcomes.most_common())
     return [f"{' and '.join(many) or 'No runs'}{f': {ends}' if ends else ''}.", f"{len(references)} committed references."]
 
 
@@ -77,10 +78,10 @@ def choices(entries: Sequence[Entry]) -> Choices:
     return Choices({key: sorted(found - {""}) for key, found in values.items()})
 
 
-def listing(key: str, entries: Sequence[Entry], home: Path, tints: Mapping[str, str]) -> Listing | None:
+def listing(key: str, what: str, entries: Sequence[Entry], home: Path, tints: Mapping[str, str]) -> Listing | None:
     """A table; None where it has no row."""
     columns = [(column, title) for column, title, _ in COLUMNS]
-    return Listing(key, columns, [line(key, found, home, tints) for found in entries]) if entries else None
+    return Listing(key, what, columns, [line(key, found, home, tints) for found in entries]) if entries else None
 
 
 def line(key: str, found: Entry, home: Path, tints: Mapping[str, str]) -> Line:

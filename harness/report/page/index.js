@@ -28,7 +28,10 @@
   const show = () => {
     const asked = Object.fromEntries(new FormData(form));
     rows.forEach(each => { each.row.hidden = !fits(each, asked); });
-    count.textContent = `${rows.filter(({ row }) => !row.hidden).length} of ${rows.length} rows`;
+    count.textContent = bodies.map(body => {
+      const own = [...body.rows];
+      return `${own.filter(row => !row.hidden).length} of ${own.length} ${body.parentElement.dataset.what}`;
+    }).join(", ");
     const sorted = [...rows].sort(order.key ? compare : (one, other) => one.place - other.place);
     bodies.forEach(body => body.append(...sorted.filter(({ row }) => row.parentElement === body).map(({ row }) => row)));
     heads.forEach(head => {
