@@ -52,14 +52,17 @@ def largest(errors: pandas.DataFrame, arm: str) -> dict[str, float]:
     return {"gradient_error": float(errors[arm].max()), "floor_ratio": float(ratio) if ratio == ratio else 0.0}
 
 
+def worst_floor(found: Entry) -> float:
+    """The largest gradient error of any arm, in units of what rounding alone does."""
+    return max((arm.get("floor_ratio", 0.0) for arm in found.arms), default=0.0)
+
+
 def verdict(reference: Reference) -> str:
     """What a reference came to, in a sentence."""
-    arms = reference.manifest["arms"]
-    found = {arm: largest(reference.tables["errors"], arm) for arm in arms if arm in reference.tables["losses"]}
-    worst = max(found, key=lambda arm: found[arm].get("floor_ratio", 0.0))
-    others = "; ".join(f"{arm} is {facts['status']}" for arm, facts in arms.items() if arm not in found)
-    count = f"All {len(found)}" if len(found) == len(arms) else f"{len(found)} of {len(arms)}"
-    return (
-        f"{count} arms agree with the reference: no gradient is further from it than {found[worst].get('floor_ratio', 0.0):.1f} times what "
-        f"rounding alone does ({worst}){f'; {others}' if others else ''}."
-    )
+    found = row(reference)
+    agree = found.verdicts.get("agrees", [])
+    count = f"All {len(agree)}" if len(agree) == len(found.arms) else f"{len(agree)} of {len(found.arms)}"
+    others = "; ".join(f"{', '.join(arms)}: {word}" for word, arms in found.verdicts.items() if word != "agrees")
+    most = worst_floor(found)
+    far = f"no gradient is further from it than {most:.1f} times what rounding alone does" if most else "every gradient is the same number"
+    return f"{count} arms agree with the reference: {far}{f' ({others})' if others else ''}."
