@@ -40,8 +40,8 @@ def page(title: str, lead: Sequence[str], sections: Sequence[Section], arms: Seq
     shown = [section for section in sections if section.shown]
     drawn = any(part.kind == "figure" for section in shown for part in section.shown)
     return environment.get_template("page.html").render(
-        title=title, lead=lead, sections=shown, arms=looks(arms), mood=mood, version=__version__, style=Markup(text("page.css")), script=Markup(text("page.js")),
-        vega=Markup(vega()) if drawn else "", safe=Markup, row=ROW, left=LEFT,
+        title=title, lead=lead, sections=shown, arms=looks(arms), mood=mood, version=__version__, style=Markup(text("page.css")),
+        script=Markup(text("page.js")), vega=Markup(vega()) if drawn else "", safe=Markup, row=ROW, left=LEFT,
     )  # fmt: skip
 
 
