@@ -15,7 +15,7 @@ __all__ = ["Run", "__version__", "load", "run", "runs"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `run`, `load`, `runs` and `Run` when they are first used: `import harness` itself costs nothing."""
+    """Import `run`, `load`, `runs`, `Run` and what displays one when they are first used: `import harness` itself costs nothing."""
     if name == "run":
         from .execution.run import run
 
@@ -24,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from . import tables
 
         return getattr(tables, name)
+    if name == "display":
+        from .report.notebook import bundle
+
+        return bundle
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -103,4 +103,5 @@ def made(name: str, results: Path) -> tuple[Path, str, list[Figure]]:
         sweep = load_sweep(folder)
         return folder, sweep_page(sweep), sweep_figures(sweep)
     run = load(name, results)
-    return run.folder, run_page(run), figures(run)
+    drawn = figures(run)
+    return run.folder, run_page(run, drawn), drawn

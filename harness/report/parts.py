@@ -62,6 +62,7 @@ class Table:
         folded: whether it is shown only when asked for; its caption is the handle.
         sorts: whether a reader may sort and filter it.
         arms: columns that are about an arm, and hidden with it: their heads.
+        arm: the arm that all of it is about; "" for none.
     """
 
     kind: ClassVar[str] = "table"
@@ -72,6 +73,7 @@ class Table:
     folded: bool = False
     sorts: bool = False
     arms: Sequence[str] = ()
+    arm: str = ""
 
     @property
     def owners(self) -> list[str]:
@@ -116,8 +118,9 @@ class Figure:
         """The picture, with a title and a description for those who do not see it."""
         head, _, body = drawn(self.drawn).partition(">")
         named = f'{head} role="img" aria-labelledby="{self.key}-title {self.key}-description">'
-        texts = f'<title id="{self.key}-title">{escaped(self.title)}</title><desc id="{self.key}-description">{escaped(self.description)}</desc>'
-        return f"{named}{texts}{body}"
+        texts = {"title": self.title, "description": self.description}
+        title, says = (f'id="{self.key}-{name}">{escaped(text)}' for name, text in texts.items())
+        return f"{named}<title {title}</title><desc {says}</desc>{body}"
 
     @property
     def specification(self) -> str:
