@@ -39,9 +39,8 @@ def floors(errors: pandas.DataFrame, arms: Sequence[str]) -> Any:
     table = in_floors(errors, arms)
     steps = sorted(set(table["step"]))
     highest = max(2.0, 1.1 * float(table["ratio"].max()))
-    across = altair.X(
-        "step:Q", title="step", scale=altair.Scale(type="symlog", constant=1, nice=False, padding=8), axis=altair.Axis(grid=False, values=steps)
-    )
+    along = altair.Scale(type="symlog", constant=1, nice=False, padding=8)
+    across = altair.X("step:Q", title="step", scale=along, axis=altair.Axis(grid=False, values=steps))
     scale = altair.Scale(type="symlog", constant=1, domain=[0, highest], nice=False)
     up = altair.Y("ratio:Q", title=TITLE, scale=scale, axis=altair.Axis(values=[line for line in LINES if line <= highest], format="d"))
     # the floor is the area's upper edge

@@ -1,4 +1,4 @@
-"""The index: every run, sweep and committed reference in a row, with its report. A whole table without scripts; a script filters and sorts it."""
+"""The index: every run, sweep and committed reference in a row, with its report. It is whole without scripts; one filters and sorts it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..registry import parse
 from .colours import colours
 from .formats import number
 from .page import page
-from .parts import Choices, Line, Listing, Part, Section, Table, Text
+from .parts import Choices, Line, Listing, Part, Section, Text
 from .parts import table as plain_table
 
 #: columns: key, heading, what it says where the heading does not
@@ -24,12 +24,12 @@ COLUMNS = (
     ("name", "run", "Its name, linked to its report where one was made."),
     ("experiment", "experiment", ""),
     ("day", "started", "UTC."),
-    ("arms", "arms", "What each arm came to: whether its numbers agree with the reference, or why it has none; sorted by how many do not agree."),
-    ("gradient", "gradient error", "The largest relative error of any gradient of any arm, and the largest of any tensor by what rounding alone does."),
+    ("arms", "arms", "What each arm came to: whether its numbers agree with the reference, or why it has none. Sorted by how many do not."),
+    ("gradient", "gradient error", "The largest relative error of any gradient of any arm; and of any tensor, over what rounding does."),
     ("timing", "timed", "How much was timed: smoke is indicative, standard and careful rank."),
     ("fastest", "fastest", "The arms of the first tier, where the measurement proves one."),
-    ("ended", "ended", "How it ended: holds, differs, failed (an arm did, or none could be judged), interrupted; in progress; incomplete, where it did "
-     "not end; damaged, where it cannot be read."),
+    ("ended", "ended", "How it ended: holds, differs, failed (an arm did, or none could be judged), interrupted; in progress; incomplete, "
+     "where it did not end; damaged, where it cannot be read."),
     ("machine", "machine", ""),
 )  # fmt: skip
 #: timings by their length
@@ -54,8 +54,8 @@ def index_page(entries: Sequence[Entry], references: Sequence[Entry], home: Path
     everything = [*entries, *references]
     tints = tints_of(everything)
     sections = [
-        Section("runs", "Runs and sweeps", [choices(everything), listing("runs", "runs and sweeps", entries, home, tints) or Text([EMPTY])]),
-        Section("references", "Committed references", [listing("references", "references", references, home, tints)]),
+        Section("runs", "Runs and sweeps", [choices(everything), listing("runs and sweeps", entries, home, tints) or Text([EMPTY])]),
+        Section("references", "Committed references", [listing("references", references, home, tints)]),
         Section("columns", "What the columns say", [legend()]),
     ]
     return page("harness: all results", lead(entries, references), sections, mood="calm")
@@ -78,13 +78,13 @@ def choices(entries: Sequence[Entry]) -> Choices:
     return Choices({key: sorted(found - {""}) for key, found in values.items()})
 
 
-def listing(key: str, what: str, entries: Sequence[Entry], home: Path, tints: Mapping[str, str]) -> Listing | None:
+def listing(what: str, entries: Sequence[Entry], home: Path, tints: Mapping[str, str]) -> Listing | None:
     """A table; None where it has no row."""
     columns = [(column, title) for column, title, _ in COLUMNS]
-    return Listing(key, what, columns, [line(key, found, home, tints) for found in entries]) if entries else None
+    return Listing(what, columns, [line(found, home, tints) for found in entries]) if entries else None
 
 
-def line(key: str, found: Entry, home: Path, tints: Mapping[str, str]) -> Line:
+def line(found: Entry, home: Path, tints: Mapping[str, str]) -> Line:
     """One row."""
     floors = max((row["floor_ratio"] for row in found.arms if row.get("floor_ratio") is not None), default=None)
     cells = {
@@ -101,10 +101,9 @@ def line(key: str, found: Entry, home: Path, tints: Mapping[str, str]) -> Line:
         "ended": found.note or ("" if found.exit_code in (None, 0) else f"exit {found.exit_code}"),
     }
     return Line(
-        anchor=f"{key}-{quote(found.name, errors='replace')}", name=clean(found.name), kind="" if found.kind != "sweep" else "sweep",
+        anchor=f"{found.kind}-{quote(found.name, errors='replace')}", name=clean(found.name), kind="sweep" if found.kind == "sweep" else "",
         link="" if found.report is None else quote(os.path.relpath(found.report, home).replace(os.sep, "/"), errors="replace"),
-        command=make(found), cells={column: clean(text) for column, text in cells.items()}, beside={column: clean(text) for column, text in beside.items()},
-        order={column: clean(text) for column, text in order.items()}, bad=found.outcome not in CALM,
+        command=make(found), cells=cleaned(cells), beside=cleaned(beside), order=cleaned(order), bad=found.outcome not in CALM,
         arms=[(verdict, [(clean(arm), tints[arm]) for arm in arms]) for verdict, arms in found.verdicts.items()],
         pairs=json.dumps({row["arm"]: row["verdict"] or "not judged" for row in found.arms}),
     )  # fmt: skip
@@ -134,6 +133,11 @@ def backend(arm: str) -> str:
         return parse(arm).backend
     except UsageError:
         return arm
+
+
+def cleaned(texts: Mapping[str, str]) -> dict[str, str]:
+    """Each of some texts."""
+    return {name: clean(text) for name, text in texts.items()}
 
 
 def clean(text: str) -> str:

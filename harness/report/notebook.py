@@ -1,5 +1,5 @@
-"""What a notebook shows of a run: its verdict, its summary, and how far each arm is from the reference. Pictures and tables stand in the text
-itself: no script, no file, nothing to fetch."""
+"""What a notebook shows of a run: its verdict, its summary, and how far each arm is from the reference. Picture and table stand in the
+text itself: no script, no file, nothing to fetch."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ COLUMNS: dict[str, tuple[str, Format]] = {
     "metric": ("metric", number(4)), "step_us": ("step, us", fixed(1)), "peak_mib": ("memory, MiB", fixed(0)),
 }  # fmt: skip
 #: points that are drawn at most: a notebook is saved with its pictures
-POINTS = 1200
-STYLE = "<style>.harness-run svg{max-width:100%;height:auto}.harness-run td,.harness-run th{text-align:left}</style>"
+POINTS = 600
+STYLE = (
+    "<style>.harness-run svg{max-width:100%;height:auto}.harness-run table{color:inherit}"
+    ".harness-run :is(td,th){text-align:left;padding:.15em 1em .15em 0}</style>"
+)
 
 
 def bundle(run: Run) -> dict[str, str]:
@@ -56,8 +59,8 @@ def plain(text: str) -> str:
 
 def html(run: Run, table: pandas.DataFrame, sentence: str) -> str:
     """Verdict, table and picture as HTML, in the notebook's own colours."""
-    parts = [STYLE, f"<p><strong>{escape(sentence)}</strong></p>", table.to_html(index=False, border=0), f"<p><code>{escape(run.folder.name)}</code></p>"]
-    return f'<div class="harness-run">{"".join([*parts, picture(run)])}</div>'
+    head, name = f"<p><strong>{escape(sentence)}</strong></p>", f"<p><code>{escape(run.folder.name)}</code></p>"
+    return f'<div class="harness-run">{STYLE}{head}{table.to_html(index=False, border=0)}{picture(run)}{name}</div>'
 
 
 def fewer(table: pandas.DataFrame) -> pandas.DataFrame:

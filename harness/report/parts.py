@@ -199,14 +199,12 @@ class Listing:
     """A long table of results.
 
     Attributes:
-        key: of the section that it is in.
         what: its rows are.
         columns: key and heading.
         lines: its rows.
     """
 
     kind: ClassVar[str] = "listing"
-    key: str
     what: str
     columns: Sequence[tuple[str, str]]
     lines: Sequence[Line]

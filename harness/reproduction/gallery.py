@@ -32,8 +32,8 @@ def write(results: Path) -> list[str]:
 
 
 def stale(results: Path) -> list[str]:
-    """Names of what is not as the committed tables make it. Pictures are compared by what they are drawn from, since letters are as wide as the
-    fonts of the machine that draws them; not at all where there is nothing that draws."""
+    """Names of what is not as the committed tables make it. Pictures are compared by what they are drawn from, since letters are as wide as
+    the fonts of the machine that draws them; not at all where there is nothing that draws."""
     return [path.relative_to(results).as_posix() for path, _ in made(results, draw=False)]
 
 

@@ -13,15 +13,15 @@ from .reference import Reference
 
 HEAD = """# Reference results
 
-Every shipped experiment as it was run, committed number by number. `python -m harness reproduce --all` runs them again and judges each number,
-`python -m harness reproduce --update --all` makes them anew, `python -m harness report results/reference/NAME` makes the page of one, and
-`python -m harness report --all` an index of them and of your own runs.
+Every shipped experiment as it was run, committed number by number. `python -m harness reproduce --all` runs them again and judges each
+number, `python -m harness reproduce --update --all` makes them anew, `python -m harness report results/reference/NAME` makes the page
+of one, and `python -m harness report --all` an index of them and of your own runs.
 
 Losses are those of free training in float64 by the reference; "apart" is the largest relative distance of an arm's loss from it.
-"Gradient error" is the largest relative error of any gradient of a step that starts from the reference's state, "x floor" the largest in
-units of what rounding alone does to that gradient, over replicas of the reference in the mean: that is grey in the pictures. An arm is judged by
-the replica that strays furthest, so a line above the grey may still be rounding, of another order of summation say. Times are medians of
-interleaved blocks, as ratios to the numpy arm on one thread: indicative.
+"Gradient error" is the largest relative error of any gradient of a step that starts from the reference's state, "x floor" the largest
+in units of what rounding alone does to that gradient, in the mean over replicas of the reference: that is grey in the pictures. An arm
+is judged by the replica that strays furthest, so a line above the grey may still be rounding: sums in another order, say. Times are
+medians of interleaved blocks, as ratios to the numpy arm on one thread: indicative.
 """
 
 
@@ -35,8 +35,8 @@ def contents(references: Sequence[Reference]) -> list[str]:
     lines = ["| reference | what it is | arms that agree | x floor | day |", "| --- | --- | ---: | ---: | --- |"]
     for reference in references:
         facts, found = reference.manifest, row(reference)
-        name, agree = reference.name, len(found.verdicts.get("agrees", ()))
-        lines.append(f"| [{name}](#{name}) | {facts['description']} | {agree} of {len(found.arms)} | {worst_floor(found):.1f} | {facts['date']} |")
+        name, agree = reference.name, f"{len(found.verdicts.get('agrees', ()))} of {len(found.arms)}"
+        lines.append(f"| [{name}](#{name}) | {facts['description']} | {agree} | {worst_floor(found):.1f} | {facts['date']} |")
     return lines
 
 
@@ -44,7 +44,7 @@ def section(reference: Reference) -> str:
     """One reference."""
     facts = reference.manifest
     machine = facts["machine"]
-    home = f"reference/{reference.name}"
+    home, shown = f"reference/{reference.name}", "the largest gradient error of each arm in each forced step, over what rounding alone does"
     lines = [
         f"## {reference.name}",
         "",
@@ -55,7 +55,7 @@ def section(reference: Reference) -> str:
         f"{facts['batch_size']}, {facts['dtype']}, seed {facts['seed']}. {facts['date']}, {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}, Python {machine['python']}.",
         "",
-        f"![{reference.name}: the largest gradient error of each arm in each forced step, over what rounding alone does]({home}/distance.svg)",
+        f"![{reference.name}: {shown}]({home}/distance.svg)",
         "",
         *rows(reference),
         "",

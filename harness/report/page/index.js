@@ -30,7 +30,7 @@
     rows.forEach(each => { each.row.hidden = !fits(each, asked); });
     count.textContent = bodies.map(body => {
       const own = [...body.rows];
-      return `${own.filter(row => !row.hidden).length} of ${own.length} ${body.parentElement.dataset.what}`;
+      return `${own.filter(row => !row.hidden).length} of ${own.length} ${body.parentElement.getAttribute("aria-label")}`;
     }).join(", ");
     const sorted = [...rows].sort(order.key ? compare : (one, other) => one.place - other.place);
     bodies.forEach(body => body.append(...sorted.filter(({ row }) => row.parentElement === body).map(({ row }) => row)));
