@@ -33,7 +33,8 @@ def command(
     """Write a run as one page: verdict, curves, distance from the reference, gradients, times, memory, model, environment.
 
     The page is one HTML file that opens from disk and asks no network; it is complete where no scripts run. A RUN is its id, its unique
-    start or end, `latest`, `latest~1`, or a folder; of a sweep its folder. The latest when none is named.
+    start or end, `latest`, `latest~1`, or a folder; of a sweep or a committed reference its name or folder. The latest run when none is
+    named.
 
     \b
     Examples:
@@ -91,8 +92,18 @@ def index(path: Path, results: Path) -> Path:
     return path
 
 
+def committed(folder: Path) -> tuple[Path, str, list[Figure]]:
+    """The same of a committed reference."""
+    from ..reproduction.reference import read
+    from ..reproduction.report import reference_figures, reference_page
+
+    reference = read(folder)
+    drawn = reference_figures(reference)
+    return folder, reference_page(reference, drawn), drawn
+
+
 def made(name: str, results: Path) -> tuple[Path, str, list[Figure]]:
-    """The folder of a run or a sweep, its page, its figures."""
+    """The folder of a run, a sweep or a committed reference, its page, its figures."""
     from ..report.run import figures, run_page
     from ..report.sweep import sweep_figures, sweep_page
     from ..tables import load
@@ -102,6 +113,9 @@ def made(name: str, results: Path) -> tuple[Path, str, list[Figure]]:
     if folder is not None:
         sweep = load_sweep(folder)
         return folder, sweep_page(sweep), sweep_figures(sweep)
+    folder = next((path for path in (Path(name), results / "reference" / name) if (path / "losses.csv").exists()), None)
+    if folder is not None:
+        return committed(folder)
     run = load(name, results)
     drawn = figures(run)
     return run.folder, run_page(run, drawn), drawn

@@ -53,8 +53,8 @@ def times(run: Run) -> Any:
     marks = chosen(altair.Chart(table)).mark_tick(thickness=1.5, opacity=0.35, size=18).encode(at, row, colour)
     found = [altair.Tooltip(f"{name}:Q", format=".4g") for name in ("median", "low", "high")]
     ranges = chosen(altair.Chart(middle)).mark_rule(strokeWidth=2).encode(altair.X("low:Q", scale=scale), altair.X2("high"), row)
-    dots = chosen(altair.Chart(middle)).mark_point(filled=True, size=70, opacity=1).encode(
-        altair.X("median:Q", scale=scale), row, altair.Color("arm:N"), tooltip=["row:N", *found]
+    dots = chosen(altair.Chart(middle)).mark_point(filled=True, size=55, opacity=1).encode(
+        altair.X("median:Q", scale=scale), row, tooltip=["row:N", *found]
     )  # fmt: skip
     return (marks + ranges + dots).properties(width=WIDTH, height=ROW * len(middle))
 

@@ -18,19 +18,18 @@ from .parts import Cell, Key, Part, Row, Table, Text, slug, table
 LEVELS = (0.1, 0.5, 1.0, LIMIT, 100 * LIMIT)
 #: the colours on white, as page.css mixes them: blue below the ceiling, orange above
 TINTS = ("#7eabd2", "#b0cce4", "#dae7f2", "#fbece0", "#f0bf93", "#e48a3a")
-MEANINGS = (
-    "a tenth of the ceiling or less", "up to half", "up to the ceiling", f"up to {LIMIT:g} ceilings: still rounding", "beyond", "far beyond",
-)  # fmt: skip
+MEANINGS = ("a tenth of the {0} or less", "up to half", "up to the {0}", f"up to {LIMIT:g} {{0}}s", "beyond", "far beyond")
 FAULT, MAGNIFIED = "!", "~"
-INTRODUCTION = (
-    "Relative error of each gradient in steps that start from the reference's state. The ceiling is the most that rounding alone did to "
-    "replicas of the reference. Every cell is a link to itself."
-)
+INTRODUCTION = "Relative error of each gradient in steps that start from the reference's state. {0} Every cell is a link to itself."
+UNITS = {
+    "ceiling": f"The ceiling is the most that rounding alone did to replicas of the reference; up to {LIMIT:g} of it is still rounding.",
+    "floor": "The floor is what rounding alone did to replicas of the reference, their root mean square.",
+}
 
 
 def cells(run: Run) -> pandas.DataFrame:
-    """A row for each gradient in each forced step of each arm: arm, step, tensor, error, floor, ceiling, `times`, error over ceiling
-    (infinite where numbers are missing or not finite), and verdict."""
+    """A row for each gradient in each forced step of each arm: arm, step, tensor, error, floor, ceiling, `times`, error over
+    ceiling (infinite where numbers are missing or not finite), and verdict."""
     found = run.gradients
     found = found[~found["arm"].str.startswith("reference")] if len(found) else found
     error = found["error"].astype(float).fillna(numpy.inf)
@@ -46,34 +45,35 @@ def level(times: float) -> int:
 
 def mark(times: float, verdict: str) -> str:
     """What stands beside an error that is no plain rounding."""
-    if times <= LIMIT:
+    if times <= LIMIT or not verdict:
         return ""
     return MAGNIFIED if verdict.startswith("amplified") else FAULT
 
 
-def maps(found: pandas.DataFrame) -> list[Part | None]:
+def maps(found: pandas.DataFrame, unit: str = "ceiling") -> list[Part | None]:
     """A map for each arm, what its colours mean, and below all numbers in one table.
 
     Args:
-        found: as of `cells`; `ceiling` and `verdict` may be missing.
+        found: as of `cells`; without verdicts ("") nothing is marked.
+        unit: what `times` are of: one of UNITS.
     """
     if found.empty:
         return []
-    parts: list[Part | None] = [Text([INTRODUCTION]), meanings(found)]
+    parts: list[Part | None] = [Text([INTRODUCTION.format(UNITS[unit])]), meanings(found, unit)]
     parts += [arm_map(str(arm), each) for arm, each in found.groupby("arm", sort=False)]
     rows = [{**row, "step": str(row["step"])} for row in found.astype(object).to_dict("records")]
     numbers = dict.fromkeys(("error", "floor", "ceiling", "times"), number(3))
     columns = {"arm": words, "tensor": words, "step": words, **numbers, "verdict": words}
-    names = {"tensor": "gradient of", "times": "error / ceiling"}
+    names = {"tensor": "gradient of", "times": f"error / {unit}"}
     return [*parts, table(rows, columns, names, caption="All numbers of the maps", folded=True)]
 
 
-def meanings(found: pandas.DataFrame) -> Key:
+def meanings(found: pandas.DataFrame, unit: str) -> Key:
     """The colours and marks that there are."""
     levels = sorted({level(times) for times in found["times"]})
     marks = {mark(times, verdict) for times, verdict in zip(found["times"], found["verdict"], strict=True)}
     beside = ((FAULT, "a fault"), (MAGNIFIED, "rounding that the step magnifies: every node is right by itself"))
-    colours = [(f"heat-{place}", "", MEANINGS[place]) for place in levels]
+    colours = [(f"heat-{place}", "", MEANINGS[place].format(unit)) for place in levels]
     return Key([*colours, *(("", sign, text) for sign, text in beside if sign in marks)])
 
 
@@ -91,10 +91,11 @@ def box(arm: str, row: Mapping[Any, Any]) -> Cell:
     """One error; a link to it shows its numbers."""
     times, verdict, anchor = float(row["times"]), str(row["verdict"]), place_of(arm, row["tensor"], row["step"])
     lines = [f"error {row['error']:.3g}", f"floor {row['floor']:.3g}"]
-    lines += [f"ceiling {row['ceiling']:.3g}", f"{times:.2g} × ceiling"] if row["ceiling"] is not None else [f"{times:.2g} × floor"]
-    said = f"{arm}, step {row['step']}, {row['tensor']}: {', '.join(lines)}; {verdict}"
+    lines += [f"ceiling {row['ceiling']:.3g}", f"{times:.2g} × ceiling"] if row["ceiling"] == row["ceiling"] else [f"{times:.2g} × floor"]
+    lines += [verdict] if verdict else []
+    said = f"{arm}, step {row['step']}, {row['tensor']}: {', '.join(lines)}"
     text = f"{row['error']:.1e} {mark(times, verdict)}".strip()
-    return Cell(text, anchor, f"#{anchor}", f"heat-{level(times)}", said, "\n".join([*lines, verdict]))
+    return Cell(text, anchor, f"#{anchor}", f"heat-{level(times)}", said, "\n".join(lines))
 
 
 def place_of(arm: str, tensor: object, step: object) -> str:
@@ -107,7 +108,7 @@ def gradients(run: Run) -> Any:
     return picture(cells(run))
 
 
-def picture(found: pandas.DataFrame) -> Any:
+def picture(found: pandas.DataFrame, unit: str = "ceiling") -> Any:
     """The same of a table of `cells`."""
     import altair
 
@@ -116,9 +117,10 @@ def picture(found: pandas.DataFrame) -> Any:
     drawn = found.assign(times=found["times"].clip(upper=1e9), step=found["step"].astype(str))
     drawn["mark"] = [mark(times, verdict) for times, verdict in zip(found["times"], found["verdict"], strict=True)]
     steps, tensors, arms = (list(dict.fromkeys(drawn[name])) for name in ("step", "tensor", "arm"))
-    drawn["level"] = [MEANINGS[level(times)] for times in found["times"]]
+    named = [meaning.format(unit) for meaning in MEANINGS]
+    drawn["level"] = [named[level(times)] for times in found["times"]]
     legend = altair.Legend(title=None, symbolType="square", symbolStrokeWidth=0, columns=3, labelLimit=300)
-    colour = altair.Color("level:N", scale=altair.Scale(domain=MEANINGS, range=TINTS), sort=MEANINGS, legend=legend)
+    colour = altair.Color("level:N", scale=altair.Scale(domain=named, range=TINTS), sort=named, legend=legend)
     size = {"width": min(420, 40 * len(steps)), "height": 20 * len(tensors)}
     across = altair.X("step:N", sort=steps, title="step", axis=altair.Axis(labelAngle=0, domain=False, ticks=False))
     down = altair.Y("tensor:N", sort=tensors, title=None, axis=altair.Axis(domain=False, ticks=False, labelLimit=220))

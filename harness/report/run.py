@@ -22,8 +22,8 @@ from .words import before, causes, headline, shown, verdict
 
 error = number(2)
 PROBED = (
-    f"Largest error of any tensor over the most that rounding alone did to it (its ceiling); beyond {LIMIT:g} it is a fault. An infinite input "
-    "is shown and not judged."
+    f"Largest error of any tensor over the most that rounding alone did to it (its ceiling); beyond {LIMIT:g} it is a fault. An infinite "
+    "input is shown and not judged."
 )
 GREY = "Grey is what rounding alone does: the largest of the replicas of the reference that differ in nothing but their roundings."
 BLOCKS = "Each mark is the median step of a timed block, the dot the median over launches, the line their range."
@@ -73,7 +73,7 @@ def described(facts: Mapping[str, Any]) -> list[str]:
     threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
     what = (
         f"{facts['parameters']:,} parameters, {facts['rows']:,} training rows, batches of {facts['batch_size']}, {facts['steps']:,} steps, "
-        f"{facts['dtype']}, {facts['device']}, {threads}, seed {facts['seed']}; {str(facts['started'])[:10]}"
+        f"{facts['dtype']}, {facts['device']}, {threads}, seed {facts['seed']}; {str(facts.get('started') or facts.get('date'))[:10]}"
     )
     return [*([f"{facts['description'].rstrip('.')}."] if facts.get("description") else []), f"{what}."]
 

@@ -49,6 +49,7 @@
     if (typeof specification.width === "number" && !specification.facet) {
       Object.assign(specification, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
       figure.dataset.fits = "";
+      if (place.clientWidth < 560) specification.config.legend.columns = 2;
     }
     return vegaEmbed(place, specification, { renderer: "svg", actions: false, ast: true, tooltip: { theme: "custom" } })
       .then(found => { views.push(found.view); const svg = place.querySelector("svg"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", `${name}. ${says}`);
