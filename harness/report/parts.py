@@ -60,7 +60,6 @@ class Table:
         caption: what it is.
         note: sentences below it.
         folded: whether it is shown only when asked for; its caption is the handle.
-        sorts: whether a reader may sort and filter it.
         arms: columns that are about an arm, and hidden with it: their heads.
         arm: the arm that all of it is about; "" for none.
     """
@@ -71,7 +70,6 @@ class Table:
     caption: str = ""
     note: str = ""
     folded: bool = False
-    sorts: bool = False
     arms: Sequence[str] = ()
     arm: str = ""
 
