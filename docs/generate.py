@@ -25,6 +25,7 @@ from harness.numeric.known import FILE, read_known
 from harness.numeric.words import RIGHT, WORDS
 from harness.pool import Crew
 from harness.registry import Arm, backends
+from harness.reproduction import gallery
 from harness.reproduction.page import rows
 from harness.reproduction.reference import read
 from harness.spec.layers import Activation
@@ -230,17 +231,18 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Write the documents, or say which are out of date."""
-    stale = []
+    """Write the documents and the gallery of the references, or say which are out of date."""
+    check = "--check" in sys.argv
+    stale = [f"results/{name}" for name in (gallery.stale if check else gallery.write)(ROOT / "results")]
     for name in DOCUMENTS:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         new = filled(text)
         if new != text:
             stale.append(name)
-            if "--check" not in sys.argv:
+            if not check:
                 path.write_text(new, encoding="utf-8")
-    if "--check" in sys.argv and stale:
+    if check and stale:
         sys.exit(f"out of date: {', '.join(stale)}; python docs/generate.py writes them")
 
 
