@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.export_command import learned_weights
+from harness.errors import UsageError
 from harness.execution.layout import initial_state
 from harness.execution.plan import plan
 from harness.export import FRAMEWORKS, Draft, NotWritten
@@ -116,19 +118,19 @@ def test_a_saved_run_is_exported(harness: Command, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "saved" in done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"xor.npz", "xor_numpy.py"}
-    learned_weights(harness, tmp_path)
+    learned(harness, tmp_path)
     refused = harness("export", "latest", "--results", tmp_path, "--seed", "1")
     assert refused.returncode == 2
     assert "a saved run is exported as it was run" in refused.stderr
 
 
-def learned_weights(harness: Command, results: Path) -> None:
+def learned(harness: Command, results: Path) -> None:
     """As an ONNX file it has what the reference has learned, or the arm that is named; onnxruntime computes that arm's outputs."""
     found = plan(ROOT / "experiments" / "xor.toml", ["compare.seed=5", "train.steps=3"], ["numpy"])
     batch = gathered(found)[1][0]
-    for arm, choice in (("reference", []), ("numpy", ["--weights", "numpy"])):
+    for arm, words in (("reference", []), ("numpy", ["--weights", "numpy"])):
         out = results / f"onnx-{arm}"
-        done = harness("export", "latest", "--results", results, "--to", "onnx", *choice, "-o", out)
+        done = harness("export", "latest", "--results", results, "--to", "onnx", *words, "-o", out)
         assert done.returncode == 0, done.stderr
         assert {path.name for path in out.iterdir()} == {"xor.npz", "xor.onnx", "xor_onnx.py"}
         assert done.stdout.split() == ["python", str(out / "xor_onnx.py")]
@@ -136,16 +138,18 @@ def learned_weights(harness: Command, results: Path) -> None:
         subprocess.run([sys.executable, str(out / "xor_onnx.py"), str(out / "kept.npz")], check=True, capture_output=True, cwd=results)
         (final,) = results.glob(f"runs/*/arms/{arm}*/final.npz")
         outputs = load_arrays(out / "kept.npz")["outputs"]
-        for state, learned in ((nested_state(load_arrays(final)), True), (initial_state(found.spec, 5), False)):
+        for state, same in ((nested_state(load_arrays(final)), True), (initial_state(found.spec, 5), False)):
             right = graphs.right(found.spec, state, batch)
-            assert (scripts.off(outputs, right.outputs, right.size) <= right.allowed["float32"]) == learned
-    for words, problem in (
-        (["--to", "onnx", "--weights", "torch"], 'has no trained weights of "torch"'),
-        (["--to", "numpy", "--weights", "first"], "--weights is for ONNX files"),
-    ):
-        refused = harness("export", "latest", "--results", results, *words)
-        assert refused.returncode == 2
-        assert problem in refused.stderr
+            assert (scripts.off(outputs, right.outputs, right.size) <= right.allowed["float32"]) == same
+    refused: list[tuple[Path | None, str, str, str]] = [
+        (out, "onnx", "torch", "take --weights first"),
+        (final.parents[2], "onnx", "torch", 'has no trained weights of "torch"\n  there are those of numpy, reference'),
+        (None, "onnx", "numpy", "an experiment has learned nothing"),
+        (None, "torch", "first", "--weights is for ONNX files"),
+    ]
+    for run, target, choice, problem in refused:
+        with pytest.raises(UsageError, match=problem):
+            learned_weights(found, run, [target], choice)
 
 
 def test_what_cannot_be_written_is_said(harness: Command, tmp_path: Path) -> None:
