@@ -28,10 +28,9 @@ from harness.tables.columns import COLUMNS
 from harness.tables.ranking import VERDICTS
 from harness.worker.probes import PROBES
 
-DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
+DOCUMENTS = ("README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("**/*.md")))
 #: what harness itself depends on
 BUNDLED = ("numpy", "sklearn")
-PART = re.compile(r"(<!-- (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def command(*words: str) -> str:
@@ -192,6 +191,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "costs": costs,
     "speed": speed,
 }
+#: `<!-- NAME WORDS -->` to `<!-- end -->`; other comments are those of docs/sessions.py
+PART = re.compile(rf"(<!-- (?P<name>(?:{'|'.join(PARTS)}|support)\b[^>:]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 #: families of items, in the order of the table
 FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")
 
@@ -203,7 +204,7 @@ def filled(text: str) -> str:
         kind, *words = match["name"].split()
         if kind == "support":
             return f"{match[1]}{support(match[0])}\n{match[3]}"
-        return f"{match[1]}{PARTS[kind](*words)}\n{match[3]}" if kind in PARTS else match[0]
+        return f"{match[1]}{PARTS[kind](*words)}\n{match[3]}"
 
     return PART.sub(part, text)
 

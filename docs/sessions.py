@@ -6,9 +6,10 @@ the repository. Comments in front of a block, which nobody sees on the rendered 
     <!-- exits: 1 -->                     the exit code of a block that does not end with 0
     <!-- tested as: COMMAND -->           what is run in its place, because the block itself takes minutes
     <!-- not run: REASON -->              it is not run, and why
-    <!-- file: PATH -->                   in front of a block of any language: its text is added to that file of the folder
+    <!-- file: PATH -->                   in front of a block of any language: its text is added to that file of the folder,
+    <!-- file: PATH below LINE -->        or put below the first line that holds these words
 
-`<!-- shown: START, START -->` behind a block begins a part that shows the paragraphs of its output with these beginnings, `<!-- shown: all -->`
+`<!-- shown: START | START -->` behind a block begins a part that shows the paragraphs of its output with these beginnings, `<!-- shown: all -->`
 one that shows everything; it ends with `<!-- end -->`, as the parts of docs/generate.py do. Tests compare what is shown with numbers masked.
 """
 
@@ -96,10 +97,7 @@ def run(path: Path, folder: Path) -> Iterator[Ran]:
     furnish(folder, changes_harness=any(block.said.get("file", "").startswith("harness/") for block in found))
     for block in found:
         if "file" in block.said:
-            target = folder / block.said["file"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("a", encoding="utf-8") as file:
-                file.write(block.text)
+            put(block, folder)
         elif block.language == "sh" and "not run" not in block.said:
             done = subprocess.run(
                 ["bash", "-e", "-c", block.command],
@@ -108,12 +106,30 @@ def run(path: Path, folder: Path) -> Iterator[Ran]:
             yield Ran(block, done.returncode, done.stdout, done.stderr)
 
 
+def put(block: Block, folder: Path) -> None:
+    """Add a block to a file.
+
+    Raises:
+        ValueError: the line below which it belongs is not there.
+    """
+    name, _, words = block.said["file"].partition(" below ")
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    at = next((index for index, line in enumerate(lines) if words in line), None) if words else len(lines) - 1
+    if at is None:
+        raise ValueError(f"{block.place}: {name} has no line with {words}")
+    lines.insert(at + 1, f"\n\n{block.text}" if block.language == "python" and lines and not words else block.text)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def furnish(folder: Path, changes_harness: bool) -> None:
     """Make a folder look like the repository: what commands write into is copied, what they only read is linked."""
-    for name in ("experiments", "results/reference", *(("harness", "backends") if changes_harness else ())):
+    for name in ("experiments", "results/reference", *(("harness", "backends", "tests") if changes_harness else ())):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("docs", "tests", "README.md"):
-        (folder / name).symlink_to(ROOT / name)
+    for name in ("docs", "tests", "pyproject.toml"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -127,7 +143,7 @@ def excerpt(output: str, shown: str) -> str:
     """The paragraphs of an output that begin in one of these ways; a table belongs to its title. What is left out is `...`."""
     if shown == "all":
         return output.rstrip()
-    starts = tuple(start.strip() for start in shown.split(", "))
+    starts = tuple(start.strip() for start in shown.split(" | "))
     found: list[str] = []
     for paragraph in parted(output):
         if paragraph.lstrip("*").startswith(starts):
@@ -138,10 +154,10 @@ def excerpt(output: str, shown: str) -> str:
 
 
 def parted(output: str) -> list[str]:
-    """Paragraphs; a table and the title above it are one."""
+    """Paragraphs; a table and what stands above it are one."""
     found: list[str] = []
     for paragraph in re.split(r"\n\n+", output.strip()):
-        if paragraph.startswith("|") and found and found[-1].startswith("**"):
+        if paragraph.startswith("|") and found:
             found[-1] += f"\n\n{paragraph}"
         else:
             found.append(paragraph)
