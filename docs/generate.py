@@ -28,7 +28,7 @@ from harness.tables.columns import COLUMNS
 from harness.tables.ranking import VERDICTS
 from harness.worker.probes import PROBES
 
-DOCUMENTS = ("README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("**/*.md")))
+DOCUMENTS = ("README.md", *(path.relative_to(ROOT).as_posix() for path in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])))
 #: what harness itself depends on
 BUNDLED = ("numpy", "sklearn")
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])]
 #: fenced blocks with the comments in front of them, and what is shown of the output behind them
 BLOCK = re.compile(
     r"^(?P<comments>(?:<!-- (?:exits|tested as|not run|file): .*? -->\n)*)```(?P<language>\w+)\n(?P<text>.*?)^```$"
@@ -185,8 +186,7 @@ def rewritten(path: Path, ran: list[Ran]) -> str:
 
 def main() -> None:
     """Run documents and write what is shown."""
-    for name in sys.argv[1:] or ["README.md", *(path.relative_to(ROOT) for path in sorted((ROOT / "docs" / "howto").glob("*.md")))]:
-        path = ROOT / name
+    for path in map(Path.resolve, map(Path, sys.argv[1:])) if sys.argv[1:] else DOCUMENTS:
         with tempfile.TemporaryDirectory(prefix="harness-") as folder:
             ran = list(run(path, Path(folder)))
         for done in ran:
