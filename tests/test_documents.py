@@ -34,10 +34,11 @@ def test_generated_parts_are_up_to_date() -> None:
     assert found.returncode == 0, found.stderr
 
 
-def test_picture_is_of_the_committed_tables() -> None:
-    """The picture names the fingerprint of the tables that it was drawn from."""
+def test_pictures_are_of_the_committed_tables() -> None:
+    """Each names the fingerprint of the tables that it was drawn from."""
     picture = module(ROOT / "docs" / "picture.py")
-    assert f"fingerprint {picture.fingerprint()}" in (ROOT / "docs" / "digits-mlp.svg").read_text(encoding="utf-8")
+    for path in picture.PICTURES:
+        assert f"fingerprint {picture.fingerprint()}" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", COMMANDS, re.DOTALL))

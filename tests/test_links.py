@@ -42,7 +42,7 @@ def anchors(path: Path) -> set[str]:
 def broken(path: Path, text: str) -> list[str]:
     """Links of a document that lead nowhere, and external ones that are none."""
     wrong = []
-    for link in LINK.findall(prose(text)):
+    for link in [*LINK.findall(prose(text)), *re.findall(r'(?:src|srcset|href)="([^"]+)"', prose(text))]:
         if re.match(r"[a-z]+:", link):
             if not re.fullmatch(r"https://[a-z0-9.-]+\.[a-z]{2,}(?:/[^\s<>\"]*)?", link):
                 wrong.append(link)
@@ -68,4 +68,5 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_a_broken_link_is_seen(link: str) -> None:
     """Each kind."""
     text = f"[well](docs/reference.md#layers), [two](docs/reference.md#data-sets), `[code](nowhere)` and [broken]({link})"
+    assert broken(ROOT / "README.md", f'<img src="{link}">') == [link]
     assert broken(ROOT / "README.md", text) == [link]
