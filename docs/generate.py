@@ -28,7 +28,8 @@ from harness.tables.columns import COLUMNS
 from harness.tables.ranking import VERDICTS
 from harness.worker.probes import PROBES
 
-DOCUMENTS = ("README.md", *(path.relative_to(ROOT).as_posix() for path in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])))
+PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])
+DOCUMENTS = ("README.md", *(path.relative_to(ROOT).as_posix() for path in PAGES))
 #: what harness itself depends on
 BUNDLED = ("numpy", "sklearn")
 
@@ -43,6 +44,17 @@ def table(name: str) -> str:
     """The committed table of an experiment."""
     reference = read(ROOT / "results" / "reference" / name)
     return "\n".join(rows(reference))
+
+
+#: columns of a committed table that fit beside each other on a page
+NARROW = ("arm", "last loss", "gradient error", "x floor", "test accuracy", "step / numpy", "peak memory / numpy")
+
+
+def narrow(name: str) -> str:
+    """The same with fewer columns, of each arm and of one reference."""
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in table(name).splitlines()]
+    kept = [index for index, title in enumerate(cells[0]) if title in NARROW]
+    return "\n".join(dict.fromkeys(f"| {' | '.join(line[index] for index in kept)} |" for line in cells))
 
 
 def source(path: str) -> str:
@@ -181,6 +193,7 @@ def probes() -> str:
 PARTS: dict[str, Callable[..., str]] = {
     "output": command,
     "table": table,
+    "narrow": narrow,
     "source": source,
     "list": listing,
     "arms": arms,

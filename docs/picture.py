@@ -1,4 +1,4 @@
-"""Draw docs/digits-mlp.svg, for light pages and for dark ones, from the committed tables: `python docs/picture.py` (needs the extra `report`).
+"""Draw docs/digits-mlp.svg, for light pages and for dark ones, from the committed tables: `python docs/picture.py` (extra `report`).
 
 Left the loss of each arm: they lie on each other, so each is drawn thinner than the one below it. Right how far each gradient is from the
 reference's, with what rounding alone does drawn in: the figure that tells.

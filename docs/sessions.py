@@ -1,7 +1,7 @@
 """Run the commands of the documents, and write what they print: `python docs/sessions.py [FILE...]`.
 
-A document is a session: its `sh` blocks run one after the other, each in a shell that stops at the first failure, in a folder that looks like
-the repository. Comments in front of a block, which nobody sees on the rendered page, say what differs:
+A document is a session: its `sh` blocks run one after the other, each in a shell that stops at the first failure, in a folder that
+looks like the repository. Comments in front of a block, which nobody sees on the rendered page, say what differs:
 
     <!-- exits: 1 -->                     the exit code of a block that does not end with 0
     <!-- tested as: COMMAND -->           what is run in its place, because the block itself takes minutes
@@ -9,8 +9,9 @@ the repository. Comments in front of a block, which nobody sees on the rendered 
     <!-- file: PATH -->                   in front of a block of any language: its text is added to that file of the folder,
     <!-- file: PATH below LINE -->        or put below the first line that holds these words
 
-`<!-- shown: START | START -->` behind a block begins a part that shows the paragraphs of its output with these beginnings, `<!-- shown: all -->`
-one that shows everything; it ends with `<!-- end -->`, as the parts of docs/generate.py do. Tests compare what is shown with numbers masked.
+`<!-- shown: START | START -->` behind a block begins a part that shows the paragraphs of its output with these beginnings,
+`<!-- shown: all -->` one that shows everything; it ends with `<!-- end -->`, as the parts of docs/generate.py do. Tests compare what is
+shown with numbers masked.
 """
 
 from __future__ import annotations
