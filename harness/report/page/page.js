@@ -75,7 +75,6 @@
 
   addEventListener("hashchange", unfold);
   Promise.all(alive).then(() => { apply(); unfold(); });
-  addEventListener("beforeprint", () => all("details").forEach(each => { each.open = true; }));
 
   // tables that are filtered and sorted
   all("table.sorts").forEach(table => {
