@@ -117,7 +117,7 @@ def summarised(plain: Entry, manifest: Mapping[str, Any]) -> Entry:
         OSError, ValueError, LookupError, TypeError, AttributeError: a file is damaged.
     """
     path = plain.folder / SUMMARY_FILE
-    summary = read_document(path, "harness.summary/1") if path.exists() else {"arms": list(heads(plain.folder))}
+    summary: Mapping[str, Any] = read_document(path, "harness.summary/1") if path.exists() else {"arms": list(heads(plain.folder))}
     arms = [{**row, "arm": str(row["arm"]), "verdict": str(row["verdict"] or "")} for row in summary["arms"]]
     place = {arm: index for index, arm in enumerate(manifest["arms"])}
     arms.sort(key=lambda row: place.get(row["arm"], len(place)))
