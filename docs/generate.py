@@ -18,6 +18,9 @@ sys.path.insert(0, str(ROOT))
 
 from harness.environments import Environment, environment_files, why_missing
 from harness.environments.files import read_environment
+from harness.export import Draft
+from harness.export.onnx.lacking import FLOAT64
+from harness.export.onnx.model import graph_of
 from harness.numeric.known import FILE, read_known
 from harness.numeric.words import RIGHT, WORDS
 from harness.pool import Crew
@@ -25,8 +28,11 @@ from harness.registry import Arm, backends
 from harness.reproduction import gallery
 from harness.reproduction.page import rows
 from harness.reproduction.reference import read
+from harness.spec.layers import Activation
 from harness.tables.columns import COLUMNS
 from harness.tables.ranking import VERDICTS
+from harness.worker.conformance import cases
+from harness.worker.conformance.data import drawn
 from harness.worker.probes import PROBES
 
 DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
@@ -180,6 +186,20 @@ def probes() -> str:
     return "\n".join(["| probe | what it is good for |", "| --- | --- |", *lines])
 
 
+def float64_graphs() -> str:
+    """Operators that ONNX files cannot have in float64, with the layers and activations that need them."""
+    needing: dict[str, set[str]] = {operator: set() for operator in FLOAT64}
+    for case in cases().values():
+        layers = {node.name: node.layer for node in case.spec.nodes}
+        for each in graph_of(Draft("case", case.spec, "float32"), drawn(case, 0)[0][0]).operators:
+            if each.op_type in needing:
+                layer = layers.get(each.name) or layers[each.name.rpartition("/")[0]]
+                function = layer.activation if isinstance(layer, Activation) else None
+                needing[each.op_type].add(function.type if function else layer.type)
+    lines = [f"| {operator} | {', '.join(sorted(needing[operator]))} | {reason} |" for operator, reason in FLOAT64.items()]
+    return "\n".join(["| operator | what needs it | why not |", "| --- | --- | --- |", *lines])
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "output": command,
     "table": table,
@@ -192,6 +212,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "probes": probes,
     "costs": costs,
     "speed": speed,
+    "float64-graphs": float64_graphs,
 }
 #: families of items, in the order of the table
 FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")

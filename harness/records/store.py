@@ -33,9 +33,14 @@ REPORT_FILE = "report.html"
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, see `write_bytes`; its lines end alike on every system."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: beside, then renamed."""
     beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8", newline="\n")
+    beside.write_bytes(content)
     beside.replace(path)
 
 
