@@ -124,9 +124,14 @@ def save(chart: Any, path: Path) -> None:
     beside.replace(path)
 
 
+#: of a logarithmic axis, about; where there would be more, powers of ten are left out evenly
+MOST_LINES = 9
+
+
 def decades(low: float, high: float) -> list[float]:
     """Where a logarithmic axis has its lines: at powers of ten, or at their doubles and fives too where there are few."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = range(first, last + 1, 1 + (last - first) // MOST_LINES)
     factors = (1.0,) if len(powers) > 4 else (1.0, 2.0, 5.0)
     return [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
 
