@@ -149,22 +149,26 @@ class Seen:
         return self.page.evaluate(script)
 
     def alive(self) -> None:
-        """Wait until every figure answers."""
-        self.page.wait_for_function("document.querySelectorAll('figure').length === document.querySelectorAll('figure[data-live]').length")
+        """Wait until every figure answers. (`wait_for_function` would be eval, which the page forbids.)"""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator("figure[data-live]")).to_have_count(self.page.locator("figure").count())
 
 
 def test_the_page_lives(browser: Any, report: Path) -> None:
     """Arms are hidden in figures and tables at once, which the address keeps; the theme turns; nothing is asked of a network."""
+    from playwright.sync_api import expect
+
     seen = Seen(browser, report)
     seen.alive()
     colour = "getComputedStyle(document.body).backgroundColor"
     before = seen(colour)
     seen.page.click("#theme")
     assert seen(colour) != before
-    marks = "document.querySelectorAll('#loss svg [aria-roledescription=\"line mark\"]').length"
-    lines = seen(marks)
+    marks = seen.page.locator("#loss svg [aria-roledescription='line mark']")
+    lines = marks.count()
     seen.page.uncheck(".chip input[value=torch]")
-    seen.page.wait_for_function(f"{marks} === {lines - 1}")
+    expect(marks).to_have_count(lines - 1)
     assert seen("[...document.querySelectorAll('[data-arm=torch]')].every(each => each.hidden)")
     assert seen("document.querySelectorAll('tr[data-arm=torch], th[data-arm=torch], .scroll[data-arm=torch]').length") > 3
     assert seen("[...document.querySelectorAll('tr[data-arm=numpy]')].some(row => !row.hidden)")
