@@ -6,9 +6,7 @@ import itertools
 import json
 import math
 import re
-import shutil
-from collections.abc import Iterator, Sequence
-from html.parser import HTMLParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from harness.report.run import run_page
 from harness.tables import Run
 
 from .conftest import ROOT, Command
+from .pages import Page, Seen
 
 #: an experiment whose name, text and keys try to be HTML
 HOSTILE = """
@@ -41,35 +40,6 @@ steps = 12
 arms = ["numpy", "torch", "autograd"]
 """
 FIGURES = {"loss", "distance", "time", "memory"}
-
-
-class Page(HTMLParser):
-    """What a page is made of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.loaded: list[str] = []
-        self.tags: list[str] = []
-        self.roles: list[str] = []
-        self.feed(text)
-
-    @property
-    def headings(self) -> list[int]:
-        """Their levels, in order."""
-        return [int(tag[1]) for tag in self.tags if re.fullmatch("h[1-6]", tag)]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note it."""
-        found = dict(attrs)
-        self.tags.append(tag)
-        self.roles += [f"{tag} {found['role']}"] if "role" in found else []
-        self.ids += [found["id"] or ""] if "id" in found else []
-        self.links += [found["href"] or ""] if tag == "a" else []
-        self.loaded += [value for name, value in found.items() if name in ("src", "data") and value] + (
-            [str(found.get("href"))] if tag == "link" else []
-        )
 
 
 @pytest.fixture(scope="module")
@@ -116,43 +86,6 @@ def test_figures_hold_the_run(report: Path) -> None:
     for arm in ("numpy", "torch"):
         losses = run.losses[run.losses["arm"] == arm]["loss"].tolist()
         assert sorted({row["step"]: row["loss"] for row in drawn if row["arm"] == arm}.items()) == list(enumerate(losses))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Seen:
-    """A page in a browser, with what it said and asked for."""
-
-    def __init__(self, browser: Any, path: Path, address: str = "", **options: Any) -> None:
-        self.page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda problem: self.said.append(str(problem)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(path.resolve().as_uri() + address)
-
-    def __call__(self, script: str) -> Any:
-        """What a script finds."""
-        return self.page.evaluate(script)
-
-    def alive(self) -> None:
-        """Wait until every figure answers. (`wait_for_function` would be eval, which the page forbids.)"""
-        from playwright.sync_api import expect
-
-        expect(self.page.locator("figure[data-live]")).to_have_count(self.page.locator("figure").count())
 
 
 def test_the_page_lives(browser: Any, report: Path) -> None:

@@ -60,7 +60,6 @@ class Table:
         caption: what it is.
         note: sentences below it.
         folded: whether it is shown only when asked for; its caption is the handle.
-        sorts: whether a reader may sort and filter it.
         arms: columns that are about an arm, and hidden with it: their heads.
         arm: the arm that all of it is about; "" for none.
     """
@@ -71,7 +70,6 @@ class Table:
     caption: str = ""
     note: str = ""
     folded: bool = False
-    sorts: bool = False
     arms: Sequence[str] = ()
     arm: str = ""
 
@@ -152,7 +150,65 @@ class Graph:
     wires: Sequence[tuple[int, int]]
 
 
-Part = Text | Key | Table | Figure | Code | Graph
+@dataclass(frozen=True)
+class Choices:
+    """What a reader may choose the rows of all listings by; of use where scripts run alone.
+
+    Attributes:
+        values: by key, what there is to choose from.
+    """
+
+    kind: ClassVar[str] = "choices"
+    values: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a listing: a run, a sweep, a reference.
+
+    Attributes:
+        anchor: what a link to it is called.
+        name, kind: what it is.
+        link: to its report; "" where there is none.
+        command: that makes one; "" where it has one, or nothing to show.
+        cells: by column, its text.
+        beside: by column, what stands behind the text.
+        order: by column, what it is sorted by: numbers as text, or words; "" is always last.
+        bad: whether it did not end well.
+        arms: by verdict, its arms with their colours.
+        pairs: arm -> verdict, as JSON.
+    """
+
+    anchor: str
+    name: str
+    kind: str
+    link: str
+    command: str
+    cells: Mapping[str, str]
+    beside: Mapping[str, str]
+    order: Mapping[str, str]
+    bad: bool
+    arms: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    pairs: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A long table of results.
+
+    Attributes:
+        what: its rows are.
+        columns: key and heading.
+        lines: its rows.
+    """
+
+    kind: ClassVar[str] = "listing"
+    what: str
+    columns: Sequence[tuple[str, str]]
+    lines: Sequence[Line]
+
+
+Part = Text | Key | Table | Figure | Code | Graph | Choices | Listing
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,8 @@ def own(reference: Reference, arm: str) -> str:
     """The reference in an arm's own forms."""
     forms = reference.manifest["arms"][arm]["forms"] or {}
     form = ",".join(f"{name}={value}" for name, value in sorted(forms.items()))
-    found = [str(name) for name in reference.tables["losses"].columns if name.startswith("reference")]
-    return next((name for name in found if name.replace(" ", "") == f"reference[{form}]"), found[0])
+    found = [name for name in reference.tables["losses"].columns if name.startswith("reference")]
+    return str(next((name for name in found if name.replace(" ", "") == f"reference[{form}]"), found[0]))
 
 
 def losses(reference: Reference) -> pandas.DataFrame:

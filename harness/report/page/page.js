@@ -75,38 +75,5 @@
 
   addEventListener("hashchange", unfold);
   Promise.all(alive).then(() => { apply(); unfold(); });
-
-  // tables that are filtered and sorted
-  all("table.sorts").forEach(table => {
-    const rows = all("tbody tr", table), body = table.tBodies[0];
-    const search = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: words that a row must have" });
-    search.setAttribute("aria-label", "Filter");
-    const count = document.createElement("output");
-    table.parentElement.before(search, " ", count);
-    const filter = () => {
-      const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      rows.forEach(row => { row.hidden = !asked.every(word => row.textContent.toLowerCase().includes(word)); });
-      count.textContent = `${rows.filter(row => !row.hidden).length} of ${rows.length}`;
-    };
-    search.value = words.get("filter") || "";
-    search.addEventListener("input", () => { keep("filter", search.value); filter(); });
-    filter();
-    const value = (row, column) => row.cells[column].title || row.cells[column].textContent.trim();
-    const number = text => text === "" ? NaN : Number(text.replaceAll(",", ""));
-    const sort = (column, direction) => {
-      const heads = all("thead th", table);
-      heads.forEach((head, place) => { if (place === column) head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending"); else head.removeAttribute("aria-sort"); });
-      const order = (a, b) => { const [x, y] = [value(a, column), value(b, column)], [p, q] = [number(x), number(y)];
-        if (x === "" || y === "") return (x === "") - (y === "");
-        return direction * (Number.isNaN(p) || Number.isNaN(q) ? x.localeCompare(y) : p - q); };
-      body.append(...rows.sort(order));
-    };
-    all("thead th", table).forEach((head, column) => {
-      const handle = Object.assign(document.createElement("button"), { type: "button", textContent: head.textContent });
-      head.replaceChildren(handle);
-      handle.addEventListener("click", () => { const next = head.getAttribute("aria-sort") === "ascending" ? -1 : 1; sort(column, next); keep("sort", `${column}${next > 0 ? "" : "-"}`); });
-    });
-    const asked = /^(\d+)(-?)$/.exec(words.get("sort") || "");
-    if (asked && asked[1] < table.tHead.rows[0].cells.length) sort(Number(asked[1]), asked[2] ? -1 : 1);
-  });
+  addEventListener("beforeprint", () => all("details").forEach(each => { each.open = true; }));
 })();
