@@ -178,7 +178,7 @@ def test_rows_are_chosen_and_sorted(browser: Any, index: Path) -> None:
     again = Seen(browser, index, "?verdict=agrees&sort=-gradient", color_scheme="dark")
     assert again(VISIBLE) == chosen
     again.page.click("#choices [type=reset]")
-    again.page.wait_for_function("location.search === ''")
+    again.page.wait_for_url(lambda url: "?" not in url)
     assert again(VISIBLE) == everything
     for width in (400, 1280):
         again.page.set_viewport_size({"width": width, "height": 900})
