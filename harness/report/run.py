@@ -138,8 +138,11 @@ def remarks(run: Run) -> list[str]:
     """What is said beside the numbers."""
     found = [f"{record.arm}: {record.status}: {record.reason}" for record in run.arms if record.reason]
     found += [f"Before the numbers: {line}" for line in before(run)]
-    for line in causes(run):  # an indented line belongs to the one before
-        found[-1:] = [f"{found[-1]}. {line.strip()}"] if line.startswith(" ") else [*found[-1:], line]
+    for line in causes(run):
+        if line.startswith(" "):  # it belongs to the line before
+            found[-1] = f"{found[-1]}. {line.strip()}"
+        else:
+            found.append(line)
     return [*found, *(f"{note}." for note in run.manifest.get("notes", []))]
 
 
