@@ -104,7 +104,8 @@ def entry(kind: str, folder: Path) -> Entry:
     plain = Entry(word, folder, state, experiment_of(folder.name), started=day_of(folder.name))
     try:
         if not (folder / "manifest.json").exists():
-            return replace(plain, arms=[judged(row) for row in heads(folder)], note="" if plain.state == "in progress" else "it did not end")
+            note = "" if state == "in progress" else "it did not end"
+            return replace(plain, arms=[judged(row) for row in heads(folder)], note=note)
         return summarised(plain, read_document(folder / "manifest.json", schema))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
         return replace(plain, state="damaged", note=f"it cannot be read: {problem}")
