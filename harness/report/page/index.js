@@ -33,7 +33,7 @@
       return `${own.filter(row => !row.hidden).length} of ${own.length} ${body.parentElement.getAttribute("aria-label")}`;
     }).join(", ");
   };
-  const sort = () => {
+  const arrange = () => {
     const sorted = [...rows].sort(order.key ? compare : (one, other) => one.place - other.place);
     bodies.forEach(body => body.append(...sorted.filter(({ row }) => row.parentElement === body).map(({ row }) => row)));
     heads.forEach(head => {
@@ -55,7 +55,7 @@
     });
     order = keys.includes(key) ? { key, down: sort.startsWith("-") } : { key: "", down: false };
     choose();
-    sort();
+    arrange();
   };
 
   heads.forEach(head => {
@@ -64,13 +64,13 @@
     handle.addEventListener("click", () => {
       const again = order.key === head.dataset.sort;
       order = again && order.down ? { key: "", down: false } : { key: head.dataset.sort, down: again };
-      sort();
+      arrange();
       keep();
     });
   });
   form.addEventListener("input", () => { choose(); keep(); });
   form.addEventListener("submit", event => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(() => { order = { key: "", down: false }; choose(); sort(); keep(); }));
+  form.addEventListener("reset", () => setTimeout(() => { order = { key: "", down: false }; choose(); arrange(); keep(); }));
   form.hidden = false;
   recall();
 })();
