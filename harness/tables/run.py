@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -177,6 +177,14 @@ class Run:
             **{name: cost(self.timings, record.arm, name) for name in ("step_us", "ratio")},
             "peak_mib": cost(self.memory, record.arm, "peak_mib"),
         }
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows, by MIME type: verdict, summary and the distance from the reference. It is made on a floor above, which the
+        package's door leads to."""
+        from .. import display
+
+        bundle: Callable[[Run], dict[str, str]] = display
+        return bundle(self)
 
     @property
     def metric_name(self) -> str:
