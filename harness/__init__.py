@@ -10,15 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "load", "run"]
+__all__ = ["Run", "__version__", "load", "run", "surface"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `run`, `load` and `Run` when they are first used: `import harness` itself costs nothing."""
+    """Import `run`, `surface`, `load` and `Run` when they are first used: `import harness` itself costs nothing."""
     if name == "run":
         from .execution.run import run
 
         return run
+    if name == "surface":
+        from .landscape import surface
+
+        return surface
     if name in ("Run", "load"):
         from . import tables
 
