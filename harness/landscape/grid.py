@@ -19,7 +19,7 @@ BYTES = 512 << 20
 #: rows that are left at least when time is short
 ROWS = 32
 #: room around what is shown, in parts of its size, and the least size of one axis in parts of the other's
-ROOM, NARROWEST = 0.3, 0.25
+ROOM, NARROWEST = 0.15, 0.25
 
 Range = tuple[float, float]
 

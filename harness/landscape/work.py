@@ -384,7 +384,6 @@ class Work:
     def manifest(self, grid: pandas.DataFrame) -> dict[str, Any]:
         """What the surface is."""
         experiment, compare = self.plan.experiment, self.plan.experiment.compare
-        lowest = grid.loc[grid["loss"].idxmin()] if grid["loss"].notna().any() else None
         return {
             "schema": SCHEMA, "id": self.store.folder.name, "experiment": experiment.name, "description": experiment.description,
             "command": command(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
@@ -393,7 +392,18 @@ class Work:
             "rows": self.effort.rows, "of_rows": self.plan.rows, "side": self.effort.side,
             "plane": {"kind": self.plane.kind, "labels": list(self.plane.labels), "through": self.wish.through},
             "held": self.plane.held(self.reference.drawn),
-            "lowest": None if lowest is None else {name: float(lowest[name]) for name in ("x", "y", "loss")},
+            "lowest": lowest(grid),
             "random": any(node.layer.random for node in self.plan.spec.nodes), "statistics": bool(self.plan.spec.statistics),
             "arms": [self.row(path) for path in self.paths.values()], "environment": self.environment,
         }  # fmt: skip
+
+
+def lowest(grid: pandas.DataFrame) -> dict[str, Any] | None:
+    """The lowest point that was computed, whether it is the only one as low, and whether it lies on the edge, so that there may be lower ones
+    beyond; None where nothing is finite."""
+    if grid["loss"].isna().all():
+        return None
+    found = grid[grid["loss"] == grid["loss"].min()]
+    first = found.iloc[0]
+    edge = any(first[axis] in (grid[axis].min(), grid[axis].max()) for axis in ("x", "y"))
+    return {"x": float(first["x"]), "y": float(first["y"]), "loss": float(first["loss"]), "single": len(found) == 1, "edge": bool(edge)}

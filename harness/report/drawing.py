@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +18,9 @@ from .colours import colours
 #: dashes tell the modes of one backend apart
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2))
 FONT = "system-ui, sans-serif"
-#: ink, quiet ink, lines, of a picture on white; a page has them as CSS variables, so that a picture turns dark with it
-ON_WHITE = ("#1b1f24", "#57606a", "#d8dee4")
-IN_PAGE = ("var(--ink)", "var(--quiet)", "var(--line)")
+#: ink, quiet ink, lines, paper, of a picture on white; a page has them as CSS variables, so that a picture turns dark with it
+ON_WHITE = ("#1b1f24", "#57606a", "#d8dee4", "#ffffff")
+IN_PAGE = ("var(--ink)", "var(--quiet)", "var(--line)", "var(--paper)")
 #: the parameter of every chart of arms: names that are not shown
 HIDDEN = "hidden"
 
@@ -61,20 +62,37 @@ def chosen(chart: Any) -> Any:
     return chart.transform_filter(f"indexof({HIDDEN}, datum.arm) < 0")
 
 
+@dataclass(frozen=True)
+class Vega:
+    """A chart that Vega-Lite has no words for, e.g. contours: Vega itself, which Vega-Lite is made into. It has the signal HIDDEN; its marks
+    may have the styles `halo`, `ring`, `cross`, `label` and `quiet`, which have the colours of the page."""
+
+    tree: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As Altair's charts have it."""
+        return dict(self.tree)
+
+
 def specification(chart: Any, page: bool) -> dict[str, Any]:
-    """A chart as Vega-Lite, with the fonts and lines that all pictures share."""
+    """A chart as Vega-Lite (or as Vega), with the fonts and lines that all pictures share."""
     import altair
 
-    ink, quiet, line = IN_PAGE if page else ON_WHITE
+    ink, quiet, line, paper = IN_PAGE if page else ON_WHITE
     axis = {**dict.fromkeys(("labelColor", "titleColor"), quiet), **dict.fromkeys(("gridColor", "domainColor", "tickColor"), line)}
-    found: dict[str, Any] = chart.add_params(altair.param(name=HIDDEN, value=[])).to_dict()
+    found: dict[str, Any] = (
+        chart if isinstance(chart, Vega) else chart.add_params(altair.param(name=HIDDEN, value=[]))
+    ).to_dict()
     found["background"] = None if page else "white"
     found["padding"] = {"left": 20, "right": 20, "top": 5, "bottom": 5}  # a reader's font may be wider than the one that was measured
     found["config"] = {
         "font": FONT, "view": {"stroke": None}, "axis": {**axis, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
         "legend": {"labelColor": ink, "titleColor": quiet, "labelFontSize": 12, "orient": "bottom", "columns": 4},
         "title": {"color": ink, "anchor": "start", "fontSize": 13, "fontWeight": 600}, "header": {"labelColor": ink, "titleColor": quiet},
-        "text": {"color": ink}, "rule": {"color": ink},
+        "text": {"color": ink}, "rule": {"color": ink}, "style": {
+            "halo": {"stroke": paper}, "ring": {"stroke": ink, "fill": paper}, "cross": {"stroke": ink}, "label": {"fill": ink},
+            "quiet": {"fill": quiet},
+        },
     }  # fmt: skip
     return found
 
@@ -83,7 +101,8 @@ def svg(chart: Any, page: bool = False) -> str:
     """A chart as an SVG image."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(json.dumps(specification(chart, page))))
+    convert = vl_convert.vega_to_svg if isinstance(chart, Vega) else vl_convert.vegalite_to_svg
+    return str(convert(json.dumps(specification(chart, page))))
 
 
 def save(chart: Any, path: Path) -> None:
