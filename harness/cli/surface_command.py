@@ -48,7 +48,7 @@ class Ends(click.ParamType):
     "--through", type=click.Choice(["end", "start"]), default="end", show_default=True,
     help="Which point of the reference's path lies on the plane.",
 )  # fmt: skip
-@click.option("--grid", type=click.IntRange(3), metavar="N", help="Points along each axis; as many as a minute allows when not given.")
+@click.option("--grid", type=click.IntRange(3), metavar="N", help="Points along each axis; as many as 20 seconds allow when not given.")
 @click.option("--rows", type=click.IntRange(1), metavar="N", help="Training rows at each point; all when not given and time allows.")
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Steps between two points of a path; chosen when not given.")
 @click.option("--x", type=Ends(), help="Ends of the horizontal axis; around the paths when not given.")
@@ -129,8 +129,8 @@ def command(
             experiment, over=over, directions=directions, through=through, grid=grid, rows=rows, every=every, x=x, y=y, arms=named,
             backends=files, changes=[*changes, *([] if steps is None else [f"train.steps={steps}"])], results=results, progress=progress,
         )  # fmt: skip
-    show(found, as_json)
     draw(found, output, opened)
+    show(found, as_json)
     missing = any(row["status"] == "missing" for row in found.manifest["arms"])
     sys.exit(3 if named and missing else found.exit_code)
 

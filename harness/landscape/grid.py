@@ -13,7 +13,7 @@ from ..spec import ProgramSpec
 #: points along an axis, where not told otherwise: as many as time allows between these
 FEWEST, MOST = 21, 61
 #: seconds that all points of the grid and of the paths may take, as far as the first ones tell
-SECONDS = 60.0
+SECONDS = 20.0
 #: bytes that the outputs of all rows and their gradients may take at one point
 BYTES = 512 << 20
 #: rows that are left at least when time is short

@@ -116,7 +116,7 @@ def surface(
         directions: `path` (the two principal directions of the reference's path), `random` (filter-normalised) or `parameters` (the
             net's first two numbers). When neither is given: `parameters` for nets of at most three numbers, `path` for others.
         through: `end` or `start`: the point of the reference's path that lies on the plane.
-        grid: points along an axis; as many as about a minute allows when not given.
+        grid: points along an axis; as many as 20 seconds allow when not given.
         rows: training rows at each point; all when not given and time and memory allow.
         every: steps from one point of a path to the next; chosen when not given.
         x, y: ends of the axes; around the paths when not given.

@@ -19,8 +19,9 @@ LEVELS = 12
 RATIO = 20.0
 #: colour of what is high, and how much of it each step adds
 SHADE, OPACITY = "#4f9a94", 0.085
-#: width of the narrowest path; those under it are wider, each by so much: paths that are the same lie on each other
-NARROW, WIDER = 1.6, 2.2
+#: width of the narrowest path; those under it are wider, each by so much, all together by no more than that: paths that are the same lie on
+#: each other
+NARROW, WIDER, WIDEST = 1.6, 2.6, 12.0
 #: width of the reference's path, under all others
 UNDER = 3.0
 
@@ -65,7 +66,7 @@ def contours(found: Surface, title: bool = False) -> Vega:
         ],
         "legends": [{
             "stroke": "colour", "strokeDash": "dash", "symbolType": "stroke", "symbolSize": 200, "symbolStrokeWidth": 3, "orient": "bottom",
-            "columns": 4,
+            "direction": "horizontal", "columns": 4 if len(arms) > 6 else 6,
         }] if arms else [],
         "marks": [
             {"type": "group", "clip": True, "encode": {"enter": size()}, "marks": [*ground(), *ways(), *ends_and_lowest()]}, *scale(levels),
@@ -104,11 +105,11 @@ def contoured(levels: list[float], log: bool, side: int) -> dict[str, Any]:
 
 def drawn(found: Surface, arms: list[str]) -> list[dict[str, Any]]:
     """The points of the paths that are drawn, the reference's first; `order` counts arms, -1 for the reference."""
-    rows = []
+    rows, wider = [], min(WIDER, WIDEST / max(len(arms), 1))
     for arm in ("reference", *arms):
         path = found.paths[(found.paths["arm"] == arm) & found.paths["shown"]]
         order = arms.index(arm) if arm in arms else -1
-        width = NARROW + WIDER * (len(arms) - 1 - order) + (UNDER if order < 0 else 0)
+        width = NARROW + wider * (len(arms) - 1 - order) + (UNDER if order < 0 else 0)
         for place, row in enumerate(path.to_dict("records")):
             point = {name: row[name] for name in ("step", "x", "y", "loss", "off")}
             rows.append({"arm": arm, "order": order, "wide": width, "last": place == len(path) - 1, **point})
@@ -156,31 +157,34 @@ def ground() -> list[dict[str, Any]]:
 
 def ways() -> list[dict[str, Any]]:
     """The paths: the reference's wide and grey under all, then each arm's on a halo, and their points."""
-    wide = {"value": 0.3}
-    under = {"stroke": {"value": "#888888"}, "strokeOpacity": wide, "strokeWidth": {"field": "wide"}, "strokeJoin": {"value": "round"},
-             "strokeCap": {"value": "round"}}  # fmt: skip
+    under = {"stroke": {"value": "#888888"}, "strokeOpacity": {"value": 0.35}, "strokeWidth": {"field": "wide"},
+             "strokeJoin": {"value": "round"}, "strokeCap": {"value": "round"}}  # fmt: skip
     line = {**at(), "strokeWidth": {"field": "wide"}, "strokeJoin": {"value": "round"}}
+    halo = {**line, "strokeWidth": {"signal": "datum.wide + 1.4"}, "strokeOpacity": {"value": 0.8}}
     own = {"stroke": {"scale": "colour", "field": "arm"}, "strokeDash": {"scale": "dash", "field": "arm"}}
     tip = {"signal": "{arm: datum.arm, step: datum.step, loss: format(datum.loss, '.6g'), 'off the plane': format(datum.off, '.2g')}"}
-    dots = {**at(), "size": {"signal": "pow(datum.wide + 1.6, 2)"}, "fill": {"scale": "colour", "field": "arm"}, "tooltip": tip}
+    dots = {**at(), "size": {"signal": f"pow(datum.wide + (datum.wide > {NARROW} ? 0 : 1.6), 2)"}, "fill": {"scale": "colour", "field": "arm"}, "tooltip": tip}
     facet = {"facet": {"name": "one", "data": "paths", "groupby": "arm"}}
     return [
         {"type": "line", "from": {"data": "reference"}, "interactive": False, "encode": {"update": {**at(), **under}}},
         {"type": "group", "from": facet, "interactive": False, "marks": [
-            {"type": "line", "style": "halo", "from": {"data": "one"}, "interactive": False,
-             "encode": {"update": {**line, "strokeWidth": {"signal": "datum.wide + 1.6"}, "strokeOpacity": {"value": 0.9}}}},
-            {"type": "line", "from": {"data": "one"}, "interactive": False, "encode": {"update": {**line, **own}}},
+            {"type": "line", "style": "halo", "from": {"data": "one"}, "interactive": False, "encode": {"update": halo}},
         ]},
-        {"type": "symbol", "from": {"data": "paths"}, "encode": {"update": dots}},
+        {"type": "group", "from": facet, "marks": [
+            {"type": "line", "from": {"data": "one"}, "interactive": False, "encode": {"update": {**line, **own}}},
+            {"type": "symbol", "from": {"data": "one"}, "encode": {"update": dots}},
+        ]},
     ]  # fmt: skip
 
 
 def ends_and_lowest() -> list[dict[str, Any]]:
     """Where the paths start and end, and the lowest point."""
-    shape = {"shape": {"value": "diamond"}, "size": {"signal": "90 + 60 * datum.wide"}, "fill": {"scale": "colour", "field": "arm"}}
+    shape = {**at(), "shape": {"value": "diamond"}, "size": {"signal": "pow(datum.wide + 8, 2)"}}
     return [
         {"type": "symbol", "style": "halo", "from": {"data": "ends"}, "interactive": False,
-         "encode": {"update": {**at(), **shape, "strokeWidth": {"value": 1}}}},
+         "encode": {"update": {**shape, "strokeWidth": {"value": 2.5}}}},
+        {"type": "symbol", "from": {"data": "ends"}, "interactive": False,
+         "encode": {"update": {**shape, "fill": {"scale": "colour", "field": "arm"}}}},
         {"type": "symbol", "style": "ring", "from": {"data": "start"}, "interactive": False,
          "encode": {"update": {**at(), "size": {"value": 90}, "strokeWidth": {"value": 2}}}},
         *named("start", {"value": "start"}),

@@ -12,9 +12,11 @@ from .page import page, write
 from .parts import Code, Figure, Section, Text, table
 from .surface_words import ENDS, beside, heads, landscape
 
+#: what the figure is called, by the kind of its plane; over two numbers, by their names
+TITLES = {"path": "Where the path moves most", "random": "Along two random directions"}
 #: how the picture is to be read
 CAPTION = (
-    "Each line joins places of equal loss, the darker the higher. Every arm's path lies on the reference's, the wide grey one: where arms agree "
+    "Each line joins places of equal loss; the stronger the tint, the higher. Every arm's path lies on the reference's, the wide grey one: where arms agree "
     "their paths lie on each other, each narrower than the one below. A ring is the start, a diamond an arm's end. A point of a path "
     "says its own loss, which is the plane's only as far as the point lies in it."
 )
@@ -55,7 +57,7 @@ def surface_page(found: Surface) -> str:
     description = f"Contours of the loss over {x} and {y}, and the paths of descent of {', '.join(drawn(found)) or 'the reference'}"
     text = found.folder / "experiment.toml"
     sections = [
-        Section("surface", "The loss and the way down", [Figure("surface-figure", f"{x} and {y}", CAPTION, description, contours(found)),
+        Section("surface", "The loss and the way down", [Figure("surface-figure", TITLES.get(facts["plane"]["kind"], f"{x} and {y}"), CAPTION, description, contours(found)),
                                                          Text([*said[1:], *notes])]),
         Section("ends", "The paths", [ends, points]),
         Section("experiment", "Experiment", [Code(facts["command"], "The command that repeats it:"),

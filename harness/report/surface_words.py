@@ -10,8 +10,8 @@ from .formats import Format, fixed, number, words
 
 #: columns of the table of the paths' ends
 ENDS: Mapping[str, Format] = {
-    "arm": words, "status": words, "steps": fixed(0), "first_loss": number(5), "last_loss": number(5), "x": number(5), "y": number(5),
-    "held": number(4), "apart": number(2), "reason": words,
+    "arm": words, "status": words, "steps": fixed(0), "first_loss": number(5), "last_loss": number(5), "apart": number(2),
+    "held": number(4), "x": number(5), "y": number(5), "reason": words,
 }  # fmt: skip
 #: what a plane is, by its kind; what is called a movement there
 KINDS = {
@@ -22,7 +22,8 @@ KINDS = {
 
 def heads(found: Surface) -> dict[str, str]:
     """What the columns of ENDS are called."""
-    x, y = found.manifest["plane"]["labels"]
+    plane = found.manifest["plane"]
+    x, y = plane["labels"] if plane["kind"] == "parameters" else ("ends at x", "y")
     return {"x": x, "y": y, "held": "in the plane", "apart": "apart, of the way"}
 
 
