@@ -83,8 +83,8 @@ def beside(found: Surface) -> Iterator[str]:
     for row in facts["arms"]:
         if row["reason"]:
             yield f"{row['arm']}: {row['status']}: {row['reason']}."
-        if row.get("leaves") is not None:
-            yield f"{row['arm']} is drawn to step {row['leaves']}: its loss rises too far after it."
+    away = {row["leaves"]: [other["arm"] for other in facts["arms"] if other.get("leaves") == row["leaves"]] for row in facts["arms"] if row.get("leaves")}
+    yield from (f"Drawn to step {step}, since the loss rises too far after it: {', '.join(arms)}." for step, arms in away.items())
     lost = int(found.grid["loss"].isna().sum())
     if lost:
         yield f"At {lost:,} points the loss is not finite; they are drawn like the highest."
