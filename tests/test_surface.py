@@ -211,13 +211,13 @@ def test_points_of_paths() -> None:
 
 
 def test_a_path_that_diverges_is_cut() -> None:
-    """It is drawn as long as its loss is not a hundred times that of its start, and what is no number is no point."""
+    """It is drawn as long as its loss is at most ten times that of its start, and what is no number is no point."""
     path = Descent("reference")
     path.take([0, 1, 2, 3], numpy.array([[0.0], [1.0], [2.0], [numpy.inf]]), 4)
     assert (path.steps, path.status) == ([0, 1, 2], "diverged")
-    path.measured([1.0, 50.0, 4999.0])
+    path.measured([1.0, 50.0, 499.0])
     assert path.shown == 3
-    path.measured([1.0, 50.0, 5001.0])
+    path.measured([1.0, 50.0, 501.0])
     assert path.shown == 2
     path.measured([1.0, 2.0, None])
     assert path.shown == 2

@@ -124,11 +124,16 @@ def command(
         needed()
     named = options.split_arms(arms)
     changes = options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads)
-    with Progress(quiet) as progress:
-        found = surface(
-            experiment, over=over, directions=directions, through=through, grid=grid, rows=rows, every=every, x=x, y=y, arms=named,
-            backends=files, changes=[*changes, *([] if steps is None else [f"train.steps={steps}"])], results=results, progress=progress,
-        )  # fmt: skip
+    try:
+        with Progress(quiet) as progress:
+            found = surface(
+                experiment, over=over, directions=directions, through=through, grid=grid, rows=rows, every=every, x=x, y=y, arms=named,
+                backends=files, changes=[*changes, *([] if steps is None else [f"train.steps={steps}"])], results=results,
+                progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        notice("interrupted: nothing was saved; a smaller --grid, or fewer --rows, take less time")
+        sys.exit(130)
     draw(found, output, opened)
     show(found, as_json)
     missing = any(row["status"] == "missing" for row in found.manifest["arms"])

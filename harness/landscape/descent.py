@@ -16,7 +16,7 @@ POINTS = 80
 #: bytes that the points of one path may take
 BYTES = 256 << 20
 #: a path is drawn as long as its loss is at most so many times the largest of its first points: one that diverges would hide all others
-TALLEST = 100.0
+TALLEST = 10.0
 #: the share of a path's points that are its first
 FIRST = 0.1
 

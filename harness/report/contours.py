@@ -22,6 +22,8 @@ SHADE, OPACITY = "#4f9a94", 0.085
 #: width of the narrowest path; those under it are wider, each by so much, all together by no more than that: paths that are the same lie on
 #: each other
 NARROW, WIDER, WIDEST = 1.6, 2.6, 12.0
+#: a path that takes no more than this share of the picture is a point in it
+LEAST = 0.02
 #: width of the reference's path, under all others
 UNDER = 3.0
 
@@ -51,7 +53,7 @@ def contours(found: Surface, title: bool = False) -> Vega:
             ]},
             {"name": "reference", "source": "every", "transform": [{"type": "filter", "expr": "datum.order < 0"}]},
             {"name": "ends", "source": "paths", "transform": [{"type": "filter", "expr": "datum.last"}]},
-            {"name": "start", "source": "reference", "transform": [{"type": "filter", "expr": "datum.step == 0"}]},
+            {"name": "start", "source": "reference", "transform": [{"type": "filter", "expr": f"datum.step == 0 && {seen(found, ends)}"}]},
             {"name": "lowest", "values": lowest(found)},
         ],
         "scales": [
@@ -114,6 +116,13 @@ def drawn(found: Surface, arms: list[str]) -> list[dict[str, Any]]:
             point = {name: row[name] for name in ("step", "x", "y", "loss", "off")}
             rows.append({"arm": arm, "order": order, "wide": width, "last": place == len(path) - 1, **point})
     return rows
+
+
+def seen(found: Surface, ends: dict[str, list[float]]) -> str:
+    """Whether the reference's path is more than a point in the picture, as Vega has it: else its start would hide its end."""
+    path = found.paths[(found.paths["arm"] == "reference") & found.paths["shown"]]
+    shares = [float(numpy.ptp(path[axis])) / (high - low) if len(path) else 0.0 for axis, (low, high) in ends.items()]
+    return "true" if max(shares) > LEAST else "false"
 
 
 def lowest(found: Surface) -> list[dict[str, Any]]:
