@@ -50,7 +50,8 @@ EVERYTHING: dict[str, Any] = {
 def line(tmp_path_factory: pytest.TempPathFactory) -> Surface:
     """A line through points, in two arms: its plane is the whole space."""
     folder = tmp_path_factory.mktemp("surface")
-    return package.surface(LINE, arms=["numpy", "torch"], changes=["train.steps=8"], grid=9, results=folder)
+    found: Surface = package.surface(LINE, arms=["numpy", "torch"], changes=["train.steps=8"], grid=9, results=folder)
+    return found
 
 
 # numbers --------------------------------------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ def test_everything_else_is_held_still(tmp_path: Path) -> None:
     planned = plan(EVERYTHING)
     rows = prepare(planned.experiment.data, planned.spec, 0, planned.folder)
     plane = load_arrays(found.folder / "plane.npz")
-    weights = rows.train_weights[:, ...].reshape(-1) if rows.train_weights is not None else numpy.array([1.0, 3.0])[rows.train_targets]
+    weights = numpy.array([1.0, 3.0])[rows.train_targets]
     for point in found.grid.itertuples():
         p = parameter_arrays(planned.spec, plane["origin"] + numpy.array([point.x, point.y]) @ plane["directions"])
         assert (p["dense_1/kernel"][0, 1], p["dense_2/bias"][1]) == (point.x, point.y)
@@ -126,7 +127,7 @@ def test_random_directions_are_normalised_by_filters(name: str) -> None:
         for each in there:
             if item.name.endswith(("kernel", "embeddings")):
                 lengths = [numpy.sqrt(numpy.square(arrays[item.name]).sum(axes)) for arrays in (each, here)]
-                numpy.testing.assert_allclose(*lengths, rtol=1e-12)
+                numpy.testing.assert_allclose(lengths[0], lengths[1], rtol=1e-12)
             else:
                 assert not each[item.name].any(), item.name
     plane = at_random(spec, 0, base)
@@ -249,10 +250,13 @@ def test_an_arm_that_fails_is_a_line(harness: Command, tmp_path: Path) -> None:
     """The rest is drawn: numbers, picture and page; the exit code says that something is missing. `--json` is one document."""
     broken = tmp_path / "broken.py"
     broken.write_text(
-        "import backends.numpy as right\nREQUIRES = {}\nMODES = {'': {}}\nFORMS = {}\nsupports, versions = right.supports, right.versions\n"
-        "class Program(right.Program):\n    def train(self, staged, steps, read_every=1):\n        raise RuntimeError('<b>no way down</b>')\n"
+        "import backends.numpy as right\nREQUIRES = {}\nMODES = {'': {}}\nFORMS = {}\n"
+        "supports, versions = right.supports, right.versions\n"
+        "class Program(right.Program):\n    def train(self, staged, steps, read_every=1):\n"
+        "        raise RuntimeError('<b>no way down</b>')\n"
     )
-    picture, words = tmp_path / "made" / "line.png", ["--arm", "numpy,broken", "--backend", broken, "--steps", 5, "--grid", 5, "--x", "-1:3"]
+    picture = tmp_path / "made" / "line.png"
+    words = ["--arm", "numpy,broken", "--backend", broken, "--steps", 5, "--grid", 5, "--x", "-1:3"]
     done = harness("surface", LINE, *words, "--results", tmp_path, "-o", picture, "--json")
     assert done.returncode == 3, done.stderr
     said = json.loads(done.stdout)

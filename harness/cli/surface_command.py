@@ -20,18 +20,15 @@ if TYPE_CHECKING:
 PICTURES = (".svg", ".png", ".html")
 
 
-class Ends(click.ParamType):
-    """`LOW:HIGH`."""
-
-    name = "LOW:HIGH"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        """Two numbers."""
-        try:
-            low, high = map(float, str(value).split(":"))
-        except ValueError:
-            self.fail(f"{value!r} is not LOW:HIGH, e.g. -2:3", param, ctx)
-        return low, high
+def ends(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """`LOW:HIGH` as two numbers."""
+    if value is None:
+        return None
+    try:
+        low, high = map(float, value.split(":"))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not LOW:HIGH, e.g. -2:3", ctx, param) from None
+    return low, high
 
 
 @click.command("surface")
@@ -51,8 +48,8 @@ class Ends(click.ParamType):
 @click.option("--grid", type=click.IntRange(3), metavar="N", help="Points along each axis; as many as 20 seconds allow when not given.")
 @click.option("--rows", type=click.IntRange(1), metavar="N", help="Training rows at each point; all when not given and time allows.")
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Steps between two points of a path; chosen when not given.")
-@click.option("--x", type=Ends(), help="Ends of the horizontal axis; around the paths when not given.")
-@click.option("--y", type=Ends(), help="Ends of the vertical axis.")
+@click.option("--x", metavar="LOW:HIGH", callback=ends, help="Ends of the horizontal axis; around the paths when not given.")
+@click.option("--y", metavar="LOW:HIGH", callback=ends, help="Ends of the vertical axis.")
 @click.option("--steps", type=click.IntRange(1), help="Short for --set train.steps=.")
 @options.arms
 @options.backends

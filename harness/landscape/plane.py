@@ -14,7 +14,7 @@ from ..interface import parameter_arrays
 from ..spec import ProgramSpec
 from .names import chosen
 
-#: type of a layer -> the axes of its kernel (or table) that count filters: what one filter is made of are all others. The last axis elsewhere
+#: type of a layer -> the axes of its kernel (or table) that count filters, the last one elsewhere: a filter is what lies along all others
 FILTERS = {"depthwise_conv2d": (2, 3), "conv2d_transpose": (2,), "embedding": (0,), "position_embedding": (0,)}
 #: a direction in which a path moves by less than this share of its largest movement is rounding
 STILL = 1e-12

@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 import pandas
 
-from ..errors import ArmFailed, UsageError
+from ..errors import ArmFailed
 from ..execution.interrupts import one_interrupt
 from ..execution.layout import lay_out
 from ..execution.plan import Plan, plan
@@ -32,60 +32,13 @@ from ..spec import relevant_forms
 from ..tables.surface import SCHEMA, Surface
 from .descent import Descent, apart, marks
 from .grid import Effort, Range, affordable, box, lines, most_rows
-from .names import first_two
 from .plane import Plane, along, at_random, over
+from .wish import Wish, named
 
-#: how a plane is chosen
-DIRECTIONS = ("path", "random", "parameters")
-#: of a net of no more numbers two are the axes, where not told otherwise
-TINY = 3
 #: points whose time says how long all take, and points that are computed at a time
 TRIED, CHUNK = 3, 64
 #: seconds of work from which on it is shared by several processes
 SHARED = 2.0
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked for; None is chosen.
-
-    Attributes:
-        over: names of two numbers.
-        directions: one of DIRECTIONS.
-        through: `end` or `start` of the reference's path: the point that lies on the plane.
-        side: points along an axis.
-        rows: training rows at each point.
-        every: steps from one point of a path to the next.
-        x, y: what is shown of the axes.
-    """
-
-    over: tuple[str, ...] = ()
-    directions: str | None = None
-    through: str = "end"
-    side: int | None = None
-    rows: int | None = None
-    every: int | None = None
-    x: Range | None = None
-    y: Range | None = None
-
-    def check(self) -> None:
-        """Refuse what cannot be meant.
-
-        Raises:
-            UsageError: saying what.
-        """
-        if self.directions not in (None, *DIRECTIONS):
-            raise UsageError(f'there are no directions "{self.directions}"', f"choose {', '.join(DIRECTIONS)}")
-        if self.through not in ("end", "start"):
-            raise UsageError(f'a plane goes through the "start" or the "end", not through "{self.through}"')
-        if self.over and self.directions not in (None, "parameters"):
-            raise UsageError("a plane is over two numbers, or along two directions", "leave out --over or --directions")
-        for name, value, least in (("grid", self.side, 3), ("rows", self.rows, 1), ("every", self.every, 1)):
-            if value is not None and value < least:
-                raise UsageError(f"{name} is {value}", f"{least} is the least")
-        for axis, span in (("x", self.x), ("y", self.y)):
-            if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
-                raise UsageError(f"the range of {axis} is {span[0]:g} to {span[1]:g}", "the first end is the lower one")
 
 
 def surface(
@@ -135,9 +88,7 @@ def surface(
     wish = Wish(tuple(over), directions, through, grid, rows, every, x, y)
     wish.check()
     found = plan(experiment, changes, arms)
-    names = named(found, wish)
-    if names:
-        over_numbers(found, names)
+    names = named(found.spec, wish)
     store = Store.create(Path(results), found.experiment.name, "surfaces")
     with one_interrupt() as no_more_interrupts, working_folder(store) as folder:
         work = Work(found, wish, names, store, folder, progress)
@@ -147,22 +98,6 @@ def surface(
             work.measure()
         no_more_interrupts()
         return work.end()
-
-
-def named(found: Plan, wish: Wish) -> list[str]:
-    """The two numbers that the plane is over; none where it is along directions."""
-    numbers = sum(math.prod(item.shape) for item in found.spec.parameters)
-    tiny = wish.directions is None and numbers <= TINY
-    return list(wish.over) or (first_two(found.spec) if tiny or wish.directions == "parameters" else [])
-
-
-def over_numbers(found: Plan, names: Sequence[str]) -> None:
-    """Check two names before anything runs.
-
-    Raises:
-        UsageError: they are not those of two numbers.
-    """
-    over(found.spec, names, numpy.zeros(sum(math.prod(item.shape) for item in found.spec.parameters)))
 
 
 @dataclass
@@ -271,13 +206,13 @@ class Work:
         self.parallel(self.along_paths, [cores])
         self.plane = self.chosen_plane()
         spans = box([self.plane.coordinates(path.drawn) for path in self.there], 1.0 if self.plane.kind == "random" else 0.0)
-        self.x, self.y = (lines(wished or span, self.effort.side) for wished, span in zip((self.wish.x, self.wish.y), spans, strict=True))
+        self.x, self.y = (lines(span, self.effort.side) for span in (self.wish.x or spans[0], self.wish.y or spans[1]))
         self.file = self.folder / "plane.npz"
         save_arrays(self.file, {"origin": self.plane.origin, "directions": self.plane.directions})
         points = [(float(x), float(y)) for y in self.y for x in self.x]
         helpers = cores if self.cost * len(points) > SHARED else 1
-        self.heights, self.todo = numpy.full(len(points), math.nan), [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
-        self.done = 0
+        self.todo = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
+        self.heights, self.done = numpy.full(len(points), math.nan), 0
         self.parallel(self.survey, [(number, helpers) for number in range(helpers)])
 
     def along_paths(self, cores: int) -> None:
@@ -399,8 +334,8 @@ class Work:
 
 
 def lowest(grid: pandas.DataFrame) -> dict[str, Any] | None:
-    """The lowest point that was computed, whether it is the only one as low, and whether it lies on the edge, so that there may be lower ones
-    beyond; None where nothing is finite."""
+    """The lowest point that was computed, whether it is the only one as low, and whether it lies on the edge, so that there may be lower
+    ones beyond; None where nothing is finite."""
     if grid["loss"].isna().all():
         return None
     found = grid[grid["loss"] == grid["loss"].min()]

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy
 
-from ..registry import parse
 from ..tables.surface import Surface
-from .colours import colours
-from .drawing import DASHES, HIDDEN, Vega
+from .drawing import HIDDEN, Vega, looks
 
 WIDTH, HEIGHT = 560, 460
 #: steps of the loss
@@ -59,8 +57,8 @@ def contours(found: Surface, title: bool = False) -> Vega:
         "scales": [
             *({"name": name, "type": "linear", "domain": ends[name], "range": room, "zero": False, "nice": False}
               for name, room in (("x", "width"), ("y", "height"))),
-            {"name": "colour", "type": "ordinal", "domain": arms, "range": colours([parse(arm).backend for arm in arms])},
-            {"name": "dash", "type": "ordinal", "domain": arms, "range": dashes(arms)},
+            {"name": "colour", "type": "ordinal", "domain": arms, "range": [look.colour for look in looks(arms)]},
+            {"name": "dash", "type": "ordinal", "domain": arms, "range": [list(look.dash) for look in looks(arms)]},
         ],
         "axes": [
             {"orient": "bottom", "scale": "x", "title": found.manifest["plane"]["labels"][0], "tickCount": 7},
@@ -136,12 +134,6 @@ def rounded(losses: Any) -> list[float | None]:
     return [float(f"{loss:.5g}") if math.isfinite(loss) else None for loss in losses]
 
 
-def dashes(arms: list[str]) -> list[list[int]]:
-    """Dashes that tell the modes of one backend apart."""
-    names = [parse(arm).backend for arm in arms]
-    return [list(DASHES[names[:place].count(name) % len(DASHES)]) for place, name in enumerate(names)]
-
-
 def size() -> dict[str, Any]:
     """The whole picture's."""
     return {"width": {"signal": "width"}, "height": {"signal": "height"}}
@@ -172,7 +164,8 @@ def ways() -> list[dict[str, Any]]:
     halo = {**line, "strokeWidth": {"signal": "datum.wide + 1.4"}, "strokeOpacity": {"value": 0.8}}
     own = {"stroke": {"scale": "colour", "field": "arm"}, "strokeDash": {"scale": "dash", "field": "arm"}}
     tip = {"signal": "{arm: datum.arm, step: datum.step, loss: format(datum.loss, '.6g'), 'off the plane': format(datum.off, '.2g')}"}
-    dots = {**at(), "size": {"signal": f"pow(datum.wide + (datum.wide > {NARROW} ? 0 : 1.6), 2)"}, "fill": {"scale": "colour", "field": "arm"}, "tooltip": tip}
+    wide = f"pow(datum.wide + (datum.wide > {NARROW} ? 0 : 1.6), 2)"
+    dots = {**at(), "size": {"signal": wide}, "fill": {"scale": "colour", "field": "arm"}, "tooltip": tip}
     facet = {"facet": {"name": "one", "data": "paths", "groupby": "arm"}}
     return [
         {"type": "line", "from": {"data": "reference"}, "interactive": False, "encode": {"update": {**at(), **under}}},
@@ -206,7 +199,8 @@ def ends_and_lowest() -> list[dict[str, Any]]:
 
 def named(data: str, text: dict[str, Any]) -> list[dict[str, Any]]:
     """A label above a mark, on a halo."""
-    word = {**at(), "text": text, "align": {"value": "center"}, "dy": {"value": -16}, "baseline": {"value": "middle"}, "fontSize": {"value": 12}}
+    word = {**at(), "text": text, "align": {"value": "center"}, "baseline": {"value": "middle"}, "dy": {"value": -16},
+            "fontSize": {"value": 12}}  # fmt: skip
     halo = {**word, "strokeWidth": {"value": 4}, "strokeOpacity": {"value": 0.85}, "strokeJoin": {"value": "round"}}
     return [
         {"type": "text", "style": style, "from": {"data": data}, "interactive": False, "encode": {"update": encode}}
@@ -236,4 +230,5 @@ def titled(found: Surface) -> dict[str, Any]:
     """A title for a picture that stands alone."""
     facts = found.manifest
     plane = f"the plane holds {100 * facts['held']:.4g} % of the path's movement"
-    return {"text": f"{facts['experiment']}: the loss and the paths of descent", "subtitle": f"loss of {facts['rows']:,} training rows; {plane}"}
+    rows = f"loss of {facts['rows']:,} training rows"
+    return {"text": f"{facts['experiment']}: the loss and the paths of descent", "subtitle": f"{rows}; {plane}"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,15 +45,35 @@ def installed() -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Look:
+    """How an arm is drawn everywhere: its backend's colour, its mode's dash (drawn and left out, in pixels)."""
+
+    name: str
+    colour: str
+    dash: tuple[int, ...]
+
+    @property
+    def dashes(self) -> str:
+        """The dash for an SVG line; "" where it is drawn through."""
+        return " ".join(map(str, self.dash)) if self.dash[1] else ""
+
+
+def looks(arms: Sequence[str]) -> list[Look]:
+    """How arms look beside each other."""
+    backends = [parse(arm).backend for arm in arms]
+    modes = [backends[:place].count(backend) for place, backend in enumerate(backends)]
+    return [Look(arm, colour, DASHES[mode % len(DASHES)]) for arm, colour, mode in zip(arms, colours(backends), modes, strict=True)]
+
+
 def hue(arms: Sequence[str], legend: bool = True) -> tuple[Any, Any]:
-    """Colour and dash of arms: a backend's own colour everywhere, a mode's dash."""
+    """Colour and dash of arms."""
     import altair
 
-    parsed = [parse(arm) for arm in arms]
-    modes = [sum(other.backend == arm.backend for other in parsed[:place]) for place, arm in enumerate(parsed)]
+    found = looks(arms)
     shown = altair.Legend(symbolType="stroke", symbolSize=200, symbolStrokeWidth=3) if legend else None
-    tints = altair.Scale(domain=list(arms), range=colours([arm.backend for arm in parsed]))
-    dashes = altair.Scale(domain=list(arms), range=[list(DASHES[mode % len(DASHES)]) for mode in modes])
+    tints = altair.Scale(domain=list(arms), range=[look.colour for look in found])
+    dashes = altair.Scale(domain=list(arms), range=[list(look.dash) for look in found])
     colour = altair.Color("arm:N", scale=tints, sort=list(arms), title=None, legend=shown)
     return colour, altair.StrokeDash("arm:N", scale=dashes, title=None, legend=shown)
 
@@ -64,32 +85,31 @@ def chosen(chart: Any) -> Any:
 
 @dataclass(frozen=True)
 class Vega:
-    """A chart that Vega-Lite has no words for, e.g. contours: Vega itself, which Vega-Lite is made into. It has the signal HIDDEN; its marks
-    may have the styles `halo`, `ring`, `cross`, `label` and `quiet`, which have the colours of the page."""
+    """A chart that Vega-Lite has no words for, e.g. contours: Vega itself, which Vega-Lite is made into. It has the signal HIDDEN; its
+    marks may have the styles `halo`, `ring`, `cross`, `label` and `quiet`, which have the colours of the page."""
 
-    tree: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As Altair's charts have it."""
-        return dict(self.tree)
+    tree: Mapping[str, Any]
 
 
 def specification(chart: Any, page: bool) -> dict[str, Any]:
     """A chart as Vega-Lite (or as Vega), with the fonts and lines that all pictures share."""
     import altair
 
+    found: dict[str, Any]
     ink, quiet, line, paper = IN_PAGE if page else ON_WHITE
     axis = {**dict.fromkeys(("labelColor", "titleColor"), quiet), **dict.fromkeys(("gridColor", "domainColor", "tickColor"), line)}
-    found: dict[str, Any] = (
-        chart if isinstance(chart, Vega) else chart.add_params(altair.param(name=HIDDEN, value=[]))
-    ).to_dict()
+    if isinstance(chart, Vega):
+        found = dict(chart.tree)
+    else:
+        with altair.data_transformers.enable("default", max_rows=None):
+            found = chart.add_params(altair.param(name=HIDDEN, value=[])).to_dict()
     found["background"] = None if page else "white"
     found["padding"] = {"left": 20, "right": 20, "top": 5, "bottom": 5}  # a reader's font may be wider than the one that was measured
     found["config"] = {
         "font": FONT, "view": {"stroke": None}, "axis": {**axis, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
         "legend": {"labelColor": ink, "titleColor": quiet, "labelFontSize": 12, "orient": "bottom", "columns": 4},
         "title": {"color": ink, "anchor": "start", "fontSize": 13, "fontWeight": 600}, "header": {"labelColor": ink, "titleColor": quiet},
-        "text": {"color": ink}, "rule": {"color": ink}, "style": {
+        "text": {"color": ink}, "rule": {"color": ink}, "point": {"color": ink}, "style": {
             "halo": {"stroke": paper}, "ring": {"stroke": ink, "fill": paper}, "cross": {"stroke": ink}, "label": {"fill": ink},
             "quiet": {"fill": quiet},
         },
@@ -99,10 +119,16 @@ def specification(chart: Any, page: bool) -> dict[str, Any]:
 
 def svg(chart: Any, page: bool = False) -> str:
     """A chart as an SVG image."""
+    return drawn(specification(chart, page))
+
+
+def drawn(specified: Mapping[str, Any]) -> str:
+    """A chart for Vega-Lite (or Vega) as an SVG image; marks have no labels of their own, a title and a table tell more."""
     import vl_convert
 
-    convert = vl_convert.vega_to_svg if isinstance(chart, Vega) else vl_convert.vegalite_to_svg
-    return str(convert(json.dumps(specification(chart, page))))
+    quiet = {**specified, "config": {**specified["config"], "aria": False}}
+    convert = vl_convert.vega_to_svg if "/vega/" in specified["$schema"] else vl_convert.vegalite_to_svg
+    return str(convert(json.dumps(quiet), allowed_base_urls=[]))
 
 
 def save(chart: Any, path: Path) -> None:
@@ -115,17 +141,35 @@ def save(chart: Any, path: Path) -> None:
     beside.replace(path)
 
 
+#: of a logarithmic axis, about; where there would be more, powers of ten are left out evenly
+MOST_LINES = 9
+
+
 def decades(low: float, high: float) -> list[float]:
     """Where a logarithmic axis has its lines: at powers of ten, or at their doubles and fives too where there are few."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = range(first, last + 1, 1 + (last - first) // MOST_LINES)
     factors = (1.0,) if len(powers) > 4 else (1.0, 2.0, 5.0)
     return [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
 
 
-@lru_cache(maxsize=1)
+@cache
 def vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script: a page brings them along and asks no network."""
+    """Vega, Vega-Lite and vega-embed as one script: a page brings them along and asks no network. Bundling takes seconds, so that the
+    script is kept in the cache."""
+    from importlib.metadata import version
+
+    from ..environments.environment import cache_folder
+    from ..records.store import write_text
+
+    kept = cache_folder() / f"vega-{version('vl-convert-python')}.js"
+    if kept.exists():
+        return kept.read_text(encoding="utf-8")
     from vl_convert import javascript_bundle
 
     bundled: Any = javascript_bundle  # its types ask for an argument that it can do without
-    return str(bundled()).replace("</script", "<\\/script")
+    script = str(bundled()).replace("</script", "<\\/script")
+    with suppress(OSError):  # a cache that cannot be written costs time, nothing else
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(kept, script)
+    return script

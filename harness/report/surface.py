@@ -16,9 +16,9 @@ from .surface_words import ENDS, beside, heads, landscape
 TITLES = {"path": "Where the path moves most", "random": "Along two random directions"}
 #: how the picture is to be read
 CAPTION = (
-    "Each line joins places of equal loss; the stronger the tint, the higher. Every arm's path lies on the reference's, the wide grey one: where arms agree "
-    "their paths lie on each other, each narrower than the one below. A ring is the start, a diamond an arm's end. A point of a path "
-    "says its own loss, which is the plane's only as far as the point lies in it."
+    "Each line joins places of equal loss; the stronger the tint, the higher. Every arm's path is drawn on the reference's, the wide grey "
+    "one: where arms agree their paths lie on each other, each narrower than the one below. A ring is the start, a diamond an arm's end. A "
+    "point of a path says its own loss, which is the plane's only as far as the point lies in it."
 )
 
 
@@ -46,8 +46,8 @@ def surface_page(found: Surface) -> str:
     lead = [said[0], *([facts["description"]] if facts["description"] else []), about(found)]
     x, y = facts["plane"]["labels"]
     ends = table(facts["arms"], ENDS, heads(found), caption="Where the paths end", note=(
-        "Losses are the reference's, at the path's own points. In the plane: the share of the path's squared distances from the plane's point. "
-        "Apart: the largest distance from the reference's path, in parts of the reference's way."
+        "Losses are the reference's, at the path's own points. In the plane: the share of the path's squared distances from the plane's "
+        "point. Apart: the largest distance from the reference's path, in parts of the reference's way."
     ))  # fmt: skip
     points = table(
         [row for row in found.paths.to_dict("records") if row["shown"]],
@@ -56,9 +56,10 @@ def surface_page(found: Surface) -> str:
     )  # fmt: skip
     description = f"Contours of the loss over {x} and {y}, and the paths of descent of {', '.join(drawn(found)) or 'the reference'}"
     text = found.folder / "experiment.toml"
+    title = TITLES.get(facts["plane"]["kind"], f"{x} and {y}")
+    figure = Figure("surface-figure", title, CAPTION, description, contours(found))
     sections = [
-        Section("surface", "The loss and the way down", [Figure("surface-figure", TITLES.get(facts["plane"]["kind"], f"{x} and {y}"), CAPTION, description, contours(found)),
-                                                         Text([*said[1:], *notes])]),
+        Section("surface", "The loss and the way down", [figure, Text([*said[1:], *notes])]),
         Section("ends", "The paths", [ends, points]),
         Section("experiment", "Experiment", [Code(facts["command"], "The command that repeats it:"),
                                              Code(text.read_text(encoding="utf-8"), numbered=True) if text.exists() else None]),
@@ -75,6 +76,6 @@ def about(found: Surface) -> str:
     """What was computed."""
     facts = found.manifest
     return (
-        f"{facts['parameters']:,} parameters, {facts['steps']:,} steps, arms in {facts['dtype']}, surface of {facts['side']} x {facts['side']} "
-        f"points in float64, seed {facts['seed']}; {facts['started'][:10]}"
+        f"{facts['parameters']:,} parameters, {facts['steps']:,} steps, arms in {facts['dtype']}, surface of {facts['side']} x "
+        f"{facts['side']} points in float64, seed {facts['seed']}; {facts['started'][:10]}"
     )

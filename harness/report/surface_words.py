@@ -34,14 +34,13 @@ def landscape(found: Surface) -> Iterator[str]:
     kind, through = facts["plane"]["kind"], facts["plane"]["through"]
     where = f"The plane goes through the {through} of the reference's path, {KINDS[kind]}"
     yield f"{where}; it holds {share(facts['held'])} of the path's movement."
-    least = facts["lowest"]
+    least, points = facts["lowest"], f"The lowest of {facts['side']} x {facts['side']} points"
     if least is None:
         yield "The loss is finite nowhere on it."
     elif least["edge"]:
-        yield f"The lowest of {facts['side']} x {facts['side']} points, {least['loss']:.4g}, lies on the edge: the loss may fall further beyond."
+        yield f"{points}, {least['loss']:.4g}, lies on the edge: the loss may fall further beyond."
     elif least["single"]:
-        at = f"at {least['x']:.4g}, {least['y']:.4g}"
-        yield f"The lowest of {facts['side']} x {facts['side']} points is {least['loss']:.4g}, {at}."
+        yield f"{points} is {least['loss']:.4g}, at {least['x']:.4g}, {least['y']:.4g}."
     else:
         yield f"The lowest loss, {least['loss']:.4g}, is that of many of its points: the bottom is flat."
 
@@ -57,8 +56,8 @@ def ending(found: Surface) -> str:
     low, high = f"{min(losses):.6g}", f"{max(losses):.6g}"
     ends = low if low == high else f"{low} to {high}"
     furthest = max(arms, key=lambda row: row["apart"] if row["apart"] is not None else -1.0)
-    one = len(arms) == 1
-    text = f"{arms[0]['arm'] if one else f'{len(arms)} arms'} end{'s' if one else ''} at a loss of {ends}, the reference at {right['last_loss']:.6g}"
+    who = f"{arms[0]['arm']} ends" if len(arms) == 1 else f"{len(arms)} arms end"
+    text = f"{who} at a loss of {ends}, the reference at {right['last_loss']:.6g}"
     if furthest["apart"] is None:
         return f"{text}."
     return f"{text}; no path is further from the reference's than {furthest['apart']:.2g} of its way ({furthest['arm']})."
@@ -74,16 +73,18 @@ def beside(found: Surface) -> Iterator[str]:
     facts = found.manifest
     rows, every = facts["rows"], facts["of_rows"]
     yield f"The loss is that of {'all' if rows == every else f'{rows:,} of'} {every:,} training rows as one batch{treated(facts)}."
-    others = facts["parameters"] - 2
-    if others:
+    if facts["parameters"] > 2:
         yield (
-            f"A plane through {facts['parameters']:,} dimensions is a shadow: what looks like a wall or a valley here may be none where the path "
-            "runs."
+            f"A plane through {facts['parameters']:,} dimensions is a shadow: what looks like a wall or a valley here may be none where "
+            "the path runs."
         )
     for row in facts["arms"]:
         if row["reason"]:
             yield f"{row['arm']}: {row['status']}: {row['reason']}."
-    away = {row["leaves"]: [other["arm"] for other in facts["arms"] if other.get("leaves") == row["leaves"]] for row in facts["arms"] if row.get("leaves")}
+    away: dict[int, list[str]] = {}
+    for row in facts["arms"]:
+        if row.get("leaves") is not None:
+            away.setdefault(row["leaves"], []).append(row["arm"])
     yield from (f"Drawn to step {step}, since the loss rises too far after it: {', '.join(arms)}." for step, arms in away.items())
     lost = int(found.grid["loss"].isna().sum())
     if lost:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..tables.sweep import Sweep
 from .crossovers import programs, said, troubles, value
 from .formats import Format, fixed, number, words
 from .growth import of_sweep
+from .origin import origin
 from .page import page
-from .parts import Code, Figure, Part, Section, Text, table
+from .parts import Figure, Part, Section, Text, table
 
 MOODS = {0: "good", 1: "bad", 3: "bad", 130: "calm"}
 
@@ -23,13 +23,13 @@ def sweep_page(found: Sweep) -> str:
     """
     facts = found.manifest
     lines = list(said(found))
-    lead = [*(lines[:1] or ["No arm overtakes another."]), *([facts["description"]] if facts.get("description") else [])]
-    lead.append(f"{facts['dtype']}, {facts['device']}, {facts['threads']} threads, seed {facts['seed']}; {facts['started'][:10]}")
+    lead = [*(lines[:1] or ["No arm overtakes another."]), *([f"{facts['description'].rstrip('.')}."] if facts.get("description") else [])]
+    threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
+    lead.append(f"{facts['dtype']}, {facts['device']}, {threads}, seed {facts['seed']}; {facts['started'][:10]}.")
     sections = [
         Section("growth", "How steps grow", [*sweep_figures(found), Text([*lines[1:], *troubles(found)])]),
         Section("cells", "All programs", [cells(found)]),
-        Section("environment", "Environment", environment(facts)),
-        Section("experiment", "Experiment", experiment(found.folder)),
+        *origin(facts, found.folder),
     ]
     return page(f"{facts['experiment']}: {', '.join(found.keys)}", lead, sections, facts["arms"], MOODS.get(found.exit_code, "calm"))
 
@@ -38,7 +38,7 @@ def sweep_figures(found: Sweep) -> list[Figure]:
     """The picture of a sweep."""
     chart = of_sweep(found)
     ranks = found.manifest["timing"]["preset"] != "smoke"
-    caption = f"Median microseconds of a training step{'' if ranks else ', indicative'}; both axes are logarithmic."
+    caption = f"Median of a training step{'' if ranks else ', indicative'}; both axes are logarithmic. Dotted: where the fastest changes."
     return [] if chart is None else [Figure("growth", "Training step", caption, "Step time of each arm over the swept key", chart)]
 
 
@@ -54,14 +54,3 @@ def cells(found: Sweep) -> Part | None:
     heads = {name: name for name in (*found.keys, *found.manifest["arms"])}
     return table(programs(found), columns, heads, caption="Training step, microseconds")
 
-
-def environment(facts: Any) -> list[Part | None]:
-    """Where it was run, and the command that repeats it."""
-    rows = [{"what": name, "value": str(each)} for name, each in (facts.get("environment") or {}).items() if each not in (None, "", {})]
-    return [Code(facts["command"], "The command that repeats it:"), table(rows, {"what": words, "value": words}, {"what": "", "value": ""})]
-
-
-def experiment(folder: Path) -> list[Part | None]:
-    """Its text."""
-    path = folder / "experiment.toml"
-    return [Code(path.read_text(encoding="utf-8"), numbered=True)] if path.exists() else []

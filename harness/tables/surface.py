@@ -38,7 +38,8 @@ class Surface:
 
     @property
     def exit_code(self) -> int:
-        """0 every arm has a path, 3 one failed. Arms that are not installed, that a framework cannot express or that diverge do not count."""
+        """0 every arm has a path, 3 one failed. Arms that are not installed, that a framework cannot express or that diverge do not
+        count."""
         statuses = {row["status"] for row in self.manifest["arms"]}
         return 3 if self.manifest.get("unsaved") or statuses - {"ok", "missing", "unsupported", "diverged"} else 0
 
