@@ -109,11 +109,13 @@ def specification(chart: Any, page: bool) -> dict[str, Any]:
         "font": FONT, "view": {"stroke": None}, "axis": {**axis, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
         "legend": {"labelColor": ink, "titleColor": quiet, "labelFontSize": 12, "orient": "bottom", "columns": 4},
         "title": {"color": ink, "anchor": "start", "fontSize": 13, "fontWeight": 600}, "header": {"labelColor": ink, "titleColor": quiet},
-        "text": {"color": ink}, "rule": {"color": ink}, "point": {"color": ink}, "style": {
+        "text": {"color": ink}, "rule": {"color": ink}, "point": {"color": ink},
+    }  # fmt: skip
+    if isinstance(chart, Vega):
+        found["config"]["style"] = {
             "halo": {"stroke": paper}, "ring": {"stroke": ink, "fill": paper}, "cross": {"stroke": ink}, "label": {"fill": ink},
             "quiet": {"fill": quiet},
-        },
-    }  # fmt: skip
+        }  # fmt: skip
     return found
 
 
