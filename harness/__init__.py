@@ -11,15 +11,19 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "load", "run", "runs"]
+__all__ = ["Run", "__version__", "load", "run", "runs", "surface"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `run`, `load`, `runs`, `Run` and what displays one when they are first used: `import harness` itself costs nothing."""
+    """Import `run`, `surface`, `load`, `runs`, `Run` and what displays one when they are first used: `import harness` costs nothing."""
     if name == "run":
         from .execution.run import run
 
         return run
+    if name == "surface":
+        from .landscape import surface
+
+        return surface
     if name in ("Run", "load", "runs"):
         from . import tables
 

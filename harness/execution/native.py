@@ -16,13 +16,13 @@ import numpy
 
 from ..errors import ArmFailed
 from ..interface import flat_state, load_arrays, save_arrays, state_fingerprint
-from ..numeric.build import REFERENCE, Build
+from ..numeric.build import REFERENCE, Build, built
 from ..numeric.lane import Lane as NumericLane
 from ..numeric.lane import forms_key
 from ..pool import Worker
 from ..records.record import Record
 from ..registry import Arm, backend
-from ..spec import ProgramSpec, encode
+from ..spec import ProgramSpec
 from ..tables import final_metric
 from .defaults import Default, calls, changed, differing
 from .layout import initial_state
@@ -209,14 +209,7 @@ class Native:
         folder.mkdir()
         state = initial_state(build.spec, self.plan.experiment.compare.seed)
         save_arrays(folder / "state-0.npz", flat_state(state))
-        built = worker.ask(
-            "build", spec=encode(build.spec), dtype=build.dtype, device=build.device, mode=build.mode,
-            data=str(self.lane.folder / "data.npz"), state=str(folder / "state-0.npz"),
-        )  # fmt: skip
-        if "unsupported" in built:
-            raise ArmFailed("unsupported", "; ".join(built["unsupported"]))
-        if built["weights"] != state_fingerprint(state):
-            raise ArmFailed("failed", f"its first weights are not those it was given (fingerprint {built['weights']})")
+        built(worker, build, self.lane.folder / "data.npz", folder / "state-0.npz", state_fingerprint(state))
         free = {**self.lane.free, "evaluate": [self.plan.steps]}
         done = worker.ask("free", keep=[], folder=str(folder), **free)
         gradient = self.first_gradient(worker, folder) if first else {}

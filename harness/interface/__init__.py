@@ -10,6 +10,7 @@ from .rules import clipped, updated
 from .shared import OPTIONS, masked, missing_device, numpy_batches, unsupported
 from .steps import KINDS, LOSS, OPTIMIZER, ZERO, changes
 from .values import Arrays, Batch, Probe, State, Trace
+from .vectors import parameter_arrays, parameter_vector
 
 __all__ = [
     "KINDS",
@@ -46,6 +47,8 @@ __all__ = [
     "nested_state",
     "norm",
     "numpy_batches",
+    "parameter_arrays",
+    "parameter_vector",
     "rotations",
     "save_arrays",
     "shared",

@@ -1,11 +1,14 @@
-"""What a program is built of, and who the reference is."""
+"""What a program is built of, who the reference is, and building one in a worker."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from ..errors import ArmFailed
+from ..pool import Worker
 from ..registry import Arm
-from ..spec import ProgramSpec
+from ..spec import ProgramSpec, encode
 
 REFERENCE = Arm("numpy")
 
@@ -17,3 +20,29 @@ class Build(NamedTuple):
     dtype: str
     device: str
     mode: str
+
+
+def built(worker: Worker, build: Build, data: Path, state: Path, weights: str) -> dict[str, Any]:
+    """Build a program in a worker that has imported its framework.
+
+    Args:
+        worker: whose.
+        build: what is built.
+        data: file of the run's data.
+        state: file of the first state.
+        weights: fingerprint of its parameters.
+
+    Returns:
+        What harness.worker.session says of it.
+
+    Raises:
+        ArmFailed: it does not support the program, or does not hold the weights that it was given.
+    """
+    found: dict[str, Any] = worker.ask(
+        "build", spec=encode(build.spec), dtype=build.dtype, device=build.device, mode=build.mode, data=str(data), state=str(state)
+    )
+    if "unsupported" in found:
+        raise ArmFailed("unsupported", "; ".join(found["unsupported"]))
+    if found["weights"] != weights:
+        raise ArmFailed("failed", f"its first weights are not those it was given (fingerprint {found['weights']})")
+    return found

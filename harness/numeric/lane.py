@@ -15,7 +15,7 @@ from ..records.store import file_name
 from ..registry import Arm, backend
 from ..spec import ProgramSpec, encode, relevant_forms
 from .agreement import compare, conclusion
-from .build import REFERENCE, Build
+from .build import REFERENCE, Build, built
 from .diagnosis import wrong_steps
 from .suspect import Suspect
 from .trajectory import EXACT, Step, Trajectory
@@ -206,7 +206,7 @@ class Lane:
         adapter = backend(arm)
         opened = worker.ask("open", module=adapter.module, place=adapter.place)
         self.progress(name, {"phase": "building"})
-        built = self.build(worker, build)
+        made = self.build(worker, build)
         done = worker.ask(
             "free",
             keep=list(keep),
@@ -217,9 +217,9 @@ class Lane:
         facts = {
             "forms": opened["forms"],
             "python": opened["python"],
-            "versions": built["versions"],
+            "versions": made["versions"],
             "stopped": done["stopped"],
-            "fingerprints": {"weights": built["weights"], **done["fingerprints"]},
+            "fingerprints": {"weights": made["weights"], **done["fingerprints"]},
         }
         return Outcome(facts, done["losses"], metrics=done["metrics"], final=folder / "final.npz")
 
@@ -229,15 +229,7 @@ class Lane:
         Raises:
             ArmFailed: it does not support the program, or does not hold the weights that it was given.
         """
-        built: dict[str, Any] = worker.ask(
-            "build", spec=encode(build.spec), dtype=build.dtype, device=build.device, mode=build.mode,
-            data=str(self.folder / "data.npz"), state=str(self.folder / "initial.npz"),
-        )  # fmt: skip
-        if "unsupported" in built:
-            raise ArmFailed("unsupported", "; ".join(built["unsupported"]))
-        if built["weights"] != self.weights:
-            raise ArmFailed("failed", f"its first weights are not those it was given (fingerprint {built['weights']})")
-        return built
+        return built(worker, build, self.folder / "data.npz", self.folder / "initial.npz", self.weights)
 
     def check_same_data(self, outcome: Outcome, reference: Reference) -> None:
         """Every arm has to have seen the reference's batches and masks.

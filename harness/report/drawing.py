@@ -19,9 +19,9 @@ from .colours import colours
 #: dashes tell the modes of one backend apart
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2))
 FONT = "system-ui, sans-serif"
-#: ink, quiet ink, lines, of a picture on white; a page has them as CSS variables, so that a picture turns dark with it
-ON_WHITE = ("#1b1f24", "#57606a", "#d8dee4")
-IN_PAGE = ("var(--ink)", "var(--quiet)", "var(--line)")
+#: ink, quiet ink, lines, paper, of a picture on white; a page has them as CSS variables, so that a picture turns dark with it
+ON_WHITE = ("#1b1f24", "#57606a", "#d8dee4", "#ffffff")
+IN_PAGE = ("var(--ink)", "var(--quiet)", "var(--line)", "var(--paper)")
 #: the parameter of every chart of arms: names that are not shown
 HIDDEN = "hidden"
 
@@ -83,14 +83,26 @@ def chosen(chart: Any) -> Any:
     return chart.transform_filter(f"indexof({HIDDEN}, datum.arm) < 0")
 
 
+@dataclass(frozen=True)
+class Vega:
+    """A chart that Vega-Lite has no words for, e.g. contours: Vega itself, which Vega-Lite is made into. It has the signal HIDDEN; its
+    marks may have the styles `halo`, `ring`, `cross`, `label` and `quiet`, which have the colours of the page."""
+
+    tree: Mapping[str, Any]
+
+
 def specification(chart: Any, page: bool) -> dict[str, Any]:
-    """A chart as Vega-Lite, with the fonts and lines that all pictures share."""
+    """A chart as Vega-Lite (or as Vega), with the fonts and lines that all pictures share."""
     import altair
 
-    ink, quiet, line = IN_PAGE if page else ON_WHITE
+    found: dict[str, Any]
+    ink, quiet, line, paper = IN_PAGE if page else ON_WHITE
     axis = {**dict.fromkeys(("labelColor", "titleColor"), quiet), **dict.fromkeys(("gridColor", "domainColor", "tickColor"), line)}
-    with altair.data_transformers.enable("default", max_rows=None):
-        found: dict[str, Any] = chart.add_params(altair.param(name=HIDDEN, value=[])).to_dict()
+    if isinstance(chart, Vega):
+        found = dict(chart.tree)
+    else:
+        with altair.data_transformers.enable("default", max_rows=None):
+            found = chart.add_params(altair.param(name=HIDDEN, value=[])).to_dict()
     found["background"] = None if page else "white"
     found["padding"] = {"left": 20, "right": 20, "top": 5, "bottom": 5}  # a reader's font may be wider than the one that was measured
     found["config"] = {
@@ -99,6 +111,11 @@ def specification(chart: Any, page: bool) -> dict[str, Any]:
         "title": {"color": ink, "anchor": "start", "fontSize": 13, "fontWeight": 600}, "header": {"labelColor": ink, "titleColor": quiet},
         "text": {"color": ink}, "rule": {"color": ink}, "point": {"color": ink},
     }  # fmt: skip
+    if isinstance(chart, Vega):
+        found["config"]["style"] = {
+            "halo": {"stroke": paper}, "ring": {"stroke": ink, "fill": paper}, "cross": {"stroke": ink}, "label": {"fill": ink},
+            "quiet": {"fill": quiet},
+        }  # fmt: skip
     return found
 
 
@@ -108,11 +125,12 @@ def svg(chart: Any, page: bool = False) -> str:
 
 
 def drawn(specified: Mapping[str, Any]) -> str:
-    """A chart for Vega-Lite as an SVG image; marks have no labels of their own, a title and a table tell more."""
+    """A chart for Vega-Lite (or Vega) as an SVG image; marks have no labels of their own, a title and a table tell more."""
     import vl_convert
 
     quiet = {**specified, "config": {**specified["config"], "aria": False}}
-    return str(vl_convert.vegalite_to_svg(json.dumps(quiet), allowed_base_urls=[]))
+    convert = vl_convert.vega_to_svg if "/vega/" in specified["$schema"] else vl_convert.vegalite_to_svg
+    return str(convert(json.dumps(quiet), allowed_base_urls=[]))
 
 
 def save(chart: Any, path: Path) -> None:

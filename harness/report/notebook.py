@@ -77,7 +77,7 @@ def picture(run: Run) -> str:
     if chart is None:
         return ""
     head, _, body = drawn(specification(chart, page=True)).partition(">")
-    ink, quiet, line = IN_PAGE
+    ink, quiet, line, _ = IN_PAGE
     body = body.replace(f'"{line}"', '"currentColor" stroke-opacity="0.2"').replace(ink, "currentColor").replace(quiet, "currentColor")
     label = "Largest relative distance of each arm's loss from the reference's up to each step, beside what rounding alone does"
     return f'{head} role="img" aria-label="{label}">{body}'

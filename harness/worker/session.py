@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy
 
@@ -130,6 +130,23 @@ class Session:
         save_arrays(Path(path), patterns(self.program, self.task, steps))
         return {}
 
+    def descend(self, marks: Sequence[int], file: str) -> Dict[str, Any]:
+        """The path of a free training; see harness.worker.surface."""
+        from .surface import descend
+
+        self.program.load(self.state)
+        return descend(self.program, self.spec, self.task, marks=marks, file=Path(file), progress=self.channel.progress)
+
+    def heights(
+        self, rows: int, file: str, coordinates: Optional[Sequence[Sequence[float]]] = None
+    ) -> List[Optional[float]]:
+        """The loss of so many training rows at points: those of a path's file, or those of a plane's file at `coordinates`."""
+        from .surface import losses_at, on_plane, rows_of
+
+        points = load_arrays(Path(file))["points"] if coordinates is None else on_plane(Path(file), coordinates)
+        batch = rows_of(self.task, self.spec, rows)
+        return losses_at(self.program, self.spec, batch, self.state, points, self.channel.progress)
+
     def locate(self, step: Step, states: str, tensors: str, dtype: str, replicas: Sequence[str]) -> List[Dict[str, Any]]:
         """Where an arm goes wrong at a step, and why; asked of the reference. See harness.worker.diagnosis.
 
@@ -224,8 +241,8 @@ class Session:
 
 
 COMMANDS = (
-    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "locate", "faults", "start", "prepare", "block",
-    "again", "cpu", "compilations", "cases", "conformance", "supports", "signatures", "peak",
+    "open", "preflight", "build", "free", "probes", "forced", "replicas", "patterns", "descend", "heights", "locate", "faults", "start",
+    "prepare", "block", "again", "cpu", "compilations", "cases", "conformance", "supports", "signatures", "peak",
 )  # fmt: skip
 
 
