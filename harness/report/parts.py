@@ -175,7 +175,7 @@ def table(
 
 
 #: words that are shown in colour, which only repeats what they say
-GOOD = ("agrees", "tie", "ok", "holds")
+GOOD = ("agrees", "tie", "ok", "holds", "works", "bitwise equal", "within rounding")
 BAD = (
     "differs", "undecided", "failed", "crashed", "killed", "timed out", "out of memory", "diverged", "interrupted", "invalid", "changed",
 )  # fmt: skip
