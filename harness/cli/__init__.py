@@ -15,6 +15,7 @@ import click
 
 from .. import __version__
 from ..errors import HarnessError
+from .console import survive_any_encoding
 
 COMMANDS = {
     "run": "Run an experiment through all its frameworks.",
@@ -77,6 +78,7 @@ def harness() -> None:
 
 def main() -> None:
     """The program: every problem ends in one clear line and its exit code."""
+    survive_any_encoding()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is done is saved
     try:
         code = harness.main(prog_name="python -m harness", standalone_mode=False)

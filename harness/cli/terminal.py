@@ -16,8 +16,8 @@ from rich.text import Text as Words
 
 from ..report.parts import Code, Section, Table, Text, tone
 
-#: columns that a text is folded to at least, and columns between two
-LEAST, GAP = 16, 2
+#: what a text is folded to at least: its longest word, up to so many letters; and what stands between two columns
+LEAST, GAP = 24, 3
 PLAIN_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 LOOKS = {"good": "green", "bad": "bold red", "calm": "yellow"}
 
@@ -43,6 +43,7 @@ def draw_table(table: Table, console: Console) -> None:
         if number:
             console.print(Words(f"the same, {', '.join(table.heads[column][0] for column in columns[1:])}:", style="dim"))
         console.print(piece(table, columns, console))
+        console.print()
     if table.note:
         console.print(Words(table.note))
 
@@ -57,7 +58,7 @@ def pieces(table: Table, room: int) -> Iterator[list[int]]:
     least = [narrowest(table, column, room) for column in range(len(table.heads))]
     found = [0]
     for column in range(1, len(least)):
-        if len(found) > 1 and sum(least[other] + GAP for other in (*found, column)) > room:
+        if len(found) > 1 and sum(least[other] + GAP for other in (*found, column)) - GAP > room:
             yield found
             found = [0]
         found.append(column)
@@ -67,25 +68,41 @@ def pieces(table: Table, room: int) -> Iterator[list[int]]:
 def narrowest(table: Table, column: int, room: int) -> int:
     """How narrow a column can be: a number is never folded."""
     head, is_number = table.heads[column]
-    cells = [cell_len(row.cells[column].text) for row in table.rows]
+    texts = [row.cells[column].text for row in table.rows]
     if is_number:
-        return max(*cells, longest_word(head))
-    return min(max(*cells, cell_len(head)), LEAST if column else max(LEAST, room // 2))
+        return max(longest_word(head), *map(cell_len, texts))
+    if column == 0:
+        return min(widest(table, column), max(LEAST, room // 2))
+    return min(max(map(longest_word, (head, *texts))), LEAST)
+
+
+def widest(table: Table, column: int) -> int:
+    """How wide a column can be used."""
+    return max(map(cell_len, (table.heads[column][0], *(row.cells[column].text for row in table.rows))))
 
 
 def longest_word(text: str) -> int:
-    """Heads are folded between words."""
+    """How narrow a text is where it is folded between words."""
     return max(map(cell_len, text.split()), default=0)
+
+
+def widths(table: Table, columns: Sequence[int], room: int) -> Iterator[int]:
+    """How wide each of some columns is: what is left of the window goes to the first that can use it."""
+    least = [narrowest(table, column, room) for column in columns]
+    left = room - sum(least) - GAP * (len(columns) - 1)
+    for column, width in zip(columns, least, strict=True):
+        more = max(0, min(left, widest(table, column) - width))
+        left -= more
+        yield width + more
 
 
 def piece(table: Table, columns: Sequence[int], console: Console) -> Drawing:
     """Some columns of a table."""
     box = SIMPLE_HEAD if console.encoding.lower().startswith("utf") else PLAIN_HEAD
     drawing = Drawing(box=box, pad_edge=False, show_edge=False, padding=(0, 1))
-    for column in columns:
+    for column, width in zip(columns, widths(table, columns, console.width), strict=True):
         head, is_number = table.heads[column]
-        least = narrowest(table, column, console.width)
-        drawing.add_column(Words(head), justify="right" if is_number else "left", no_wrap=False, overflow="fold", min_width=least)
+        drawing.add_column(Words(head), justify="right" if is_number else "left", overflow="fold", width=width)
     for row in table.rows:
         drawing.add_row(*(Words(row.cells[column].text, style=look(row.cells[column].text)) for column in columns))
     return drawing

@@ -91,7 +91,8 @@ AGREEMENT_COLUMNS: Mapping[str, str] = {
 HEADS: Mapping[str, str] = {
     "largest gradient error": "gradient_error", "x floor": "floor_ratio", "seen from": "seen_from", "95 % interval": "low",
     "p95 us": "step_p95_us", "rows/s": "samples_per_s", "GFLOP/s": "gflops", "% of peak": "of_peak", "interval": "low",
-    "dropout": "variant", "breaks even after": "break_even_steps", "until first loss s": "first_loss_s", "MiB after import": "after_import_mib",
+    "dropout": "variant", "breaks even after": "break_even_steps", "until first loss s": "first_loss_s",
+    "MiB after import": "after_import_mib",
     "MiB peak": "peak_mib", "training": "train_mib", "inference": "inference_mib", "loss moved by": "moved", "step, unread": "throughput",
     "step, fed": "fed", "all test rows": "inference", "one row": "inference_1", "losses part at": "parts_at",
     "parameters moved by": "parameters_moved", "time x": "time", "memory x": "memory", "x ceiling": "ceiling",
