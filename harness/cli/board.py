@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from .progress import clock
+from .terminal import look
 
 if TYPE_CHECKING:
     from .progress import Line
@@ -52,12 +53,12 @@ class Board:
         rows = [self.row(f"  {name:<{wide}}", line) for name, line in list(named.items())[:room]]
         return Group(self.row(f"{self.title} {clock(time.monotonic() - self.began)}".strip(), self.lines[""], "bold"), *rows)
 
-    def row(self, name: str, line: Line, look: str = "") -> Text:
+    def row(self, name: str, line: Line, head: str = "") -> Text:
         """One line, cut at the window's edge."""
         whole = "  ".join([name, *line.parts])
         room = self.console.width
         text = Text(whole if len(whole) <= room else whole[: room - len(CUT)] + CUT, no_wrap=True)
-        text.stylize(look, 0, len(name))
+        text.stylize(head, 0, len(name))
         if line.verdict:
             text.stylize(look(line.verdict), len(name) + 2, len(name) + 2 + len(line.verdict))
         return text

@@ -11,7 +11,7 @@ import click
 from ..report.formats import Format, words
 from ..report.parts import Section, Text
 from ..report.parts import table as tabled
-from . import console, options
+from . import complete, console, options
 from .answer import Answer, write
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("experiments", type=click.Path(path_type=Path), nargs=-1)
+@click.argument("experiments", type=click.Path(path_type=Path), nargs=-1, shell_complete=complete.experiments)
 @click.option("--schema", "as_schema", is_flag=True, help="Print the JSON-Schema of experiment files, for editors.")
 @options.backends
 @options.changes
@@ -67,11 +67,10 @@ def command(
             found.append(plan(path, changes))
         except HarnessError as problem:
             wrong.append(problem)
-    if form == "github":
-        for problem in wrong:
-            console.result("\n".join(annotations(problem)))
-    for problem in wrong:
-        console.notice(str(problem))
+    for each in wrong:
+        if form == "github":
+            console.result("\n".join(annotated(each)))
+        console.notice(str(each))
     if found or form == "json":
         write(answer(found, wrong), form, table)
     sys.exit(2 if wrong else 0)
@@ -100,7 +99,7 @@ def located(problem: HarnessError) -> list[dict[str, Any]]:
     return [{name: getattr(each, name) for name in names} for each in problem.problems]
 
 
-def annotations(problem: HarnessError) -> Iterator[str]:
+def annotated(problem: HarnessError) -> Iterator[str]:
     """The same as GitHub Actions shows it beside the line: its workflow command, whose values have their own escapes."""
     for each in located(problem):
         place = {"file": each.get("path", ""), "line": each.get("line") or "", "col": each.get("column") or ""}

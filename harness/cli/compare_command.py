@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from . import options
+from . import complete, options
 from .answer import write
 
 
 @click.command("compare")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete.runs)
 @click.option("--by", type=click.Choice(["run", "version"]), default="run", show_default=True, help="What stands side by side.")
 @options.results
 @options.forms_and_comment

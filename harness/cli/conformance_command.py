@@ -14,7 +14,7 @@ from ..errors import ArmFailed
 from ..report.formats import number, words
 from ..report.parts import Section, Text
 from ..report.parts import table as tabled
-from . import options
+from . import complete, options
 from .answer import Answer, write
 from .console import notice, result
 from .progress import Work
@@ -26,7 +26,7 @@ DTYPES = ("float32", "float64")
 
 
 @click.command("conformance")
-@click.argument("arms", nargs=-1, required=True, metavar="ARM...")
+@click.argument("arms", nargs=-1, required=True, metavar="ARM...", shell_complete=complete.arms)
 @options.backends
 @click.option("--dtype", "dtypes", type=click.Choice(DTYPES), multiple=True, help="Only this number format; both when not given.")
 @click.option("--case", "cases", multiple=True, metavar="CASE", help='Only this case, or a pattern: "conv2d *"; repeatable.')

@@ -9,7 +9,7 @@ import click
 
 from ..errors import HarnessError, UsageError
 from ..report.formats import fixed, words
-from . import options
+from . import complete, options
 from .answer import plain, write
 from .console import notice, result
 from .progress import Work
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..environments import Environment
 
 all_of_them = click.option("--all", "everything", is_flag=True, help="All of them.")
-names_argument = click.argument("names", metavar="NAME...", nargs=-1)
+names_argument = click.argument("names", metavar="NAME...", nargs=-1, shell_complete=complete.environments)
 
 
 @click.group("env")

@@ -16,7 +16,7 @@ import click
 from ..errors import UsageError
 from ..report.formats import words
 from ..report.parts import Section, Text, table
-from . import options
+from . import complete, options
 from .answer import Answer, write
 from .console import notice
 from .progress import Work
@@ -30,7 +30,7 @@ HEADINGS = {"ActivationFunction": "activations", "Loss": "losses", "Data": "data
 
 
 @click.command("explain", context_settings={"ignore_unknown_options": True})
-@click.argument("topic", nargs=-1, type=click.UNPROCESSED)
+@click.argument("topic", nargs=-1, type=click.UNPROCESSED, shell_complete=complete.words)
 @click.option("--defaults/--no-defaults", default=True, show_default=True, help="Whether frameworks are asked what they default.")
 @options.results
 @options.forms

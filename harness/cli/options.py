@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from . import complete
+
 results = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
@@ -64,6 +66,7 @@ arms = click.option(
     "arms",
     multiple=True,
     metavar="ARM",
+    shell_complete=complete.arms,
     help='What is compared instead: backend[:mode][@environment] or "backend[requirements]"; repeat it or use commas.',
 )
 backends = click.option(
@@ -95,7 +98,8 @@ def changes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that change an experiment for one run."""
     for option in (
         click.option(
-            "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the experiment, e.g. train.epochs=1; repeatable."
+            "--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=complete.keys,
+            help="Change the experiment, e.g. train.epochs=1; repeatable.",
         ),
         click.option("--seed", type=int, help="Short for --set compare.seed=."),
         click.option("--threads", type=int, help="Short for --set compare.threads=."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from . import options
+from . import complete, options
 from .console import notice, result
 from .progress import Work
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("reduce")
-@click.argument("start", metavar="EXPERIMENT|RUN")
+@click.argument("start", metavar="EXPERIMENT|RUN", shell_complete=complete.experiments_or_runs)
 @click.option("-a", "--arm", metavar="ARM", help="Whose difference; of a RUN the first that differs when not given.")
 @options.backends
 @options.changes

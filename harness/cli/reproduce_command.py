@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from ..errors import HarnessError, UsageError
-from . import options
+from . import complete, options
 from .answer import write
 from .console import notice, result
 from .progress import Progress
 
 
 @click.command("reproduce")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.references)
 @click.option("--all", "everything", is_flag=True, help="All committed references.")
 @click.option("--update", is_flag=True, help="Run experiments/NAME.toml and commit its tables anew.")
 @options.arms

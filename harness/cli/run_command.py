@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import options
+from . import complete, options
 from .answer import write
 from .console import notice
 from .progress import Progress
@@ -20,7 +20,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 
 
 @click.command("run")
-@click.argument("experiment", type=click.Path(path_type=Path), required=False)
+@click.argument("experiment", type=click.Path(path_type=Path), required=False, shell_complete=complete.experiments)
 @options.arms
 @options.backends
 @options.changes

@@ -131,22 +131,30 @@ class Lane:
             if self.trajectory.probes:
                 found.steps += worker.ask("probes", folder=str(folder))
             self.force(worker, name, found.steps, str(folder), str(folder))
-            self.progress(name, {"phase": "measuring what rounding does"})
-            found.floors = self.measured(worker, found, self.dtype, found.steps)
+            found.floors = self.measured(worker, found, self.dtype, found.steps, name)
             self.progress(name, {"phase": "ready"})
         outcome.facts["forms"] = dict(forms)
         if not self.brief:
             outcome.keep(self.rows(found, found.folder))
         return found
 
-    def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step]) -> dict[Step, dict[str, Floor]]:
-        """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums."""
+    def measured(
+        self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step], name: str
+    ) -> dict[Step, dict[str, Floor]]:
+        """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums.
+        `name` is whose progress it is."""
         measured = {}
+
+        def told(answer: Mapping[str, Any]) -> None:
+            count = {"step": steps.index(answer["progress"]["replicas"]) + 1, "steps": len(steps)}
+            self.progress(name, {"phase": "measuring what rounding does", **count})
+
+        self.progress(name, {"phase": "measuring what rounding does"})
         for part in alike(steps):
             modes = self.replica_modes(part)
             sizes = worker.ask(
                 "replicas", spec=encode(self.spec.with_forms(found.forms)), dtype=dtype, modes=modes, steps=part, states=str(found.folder),
-                data=str(self.folder / "data.npz"),
+                data=str(self.folder / "data.npz"), progress=told,
             )  # fmt: skip
             count = sum("sequential" not in mode for mode in modes)
             measured.update({step: floors(each[:count], each[count:], dtype) for step, each in zip(part, sizes, strict=True)})

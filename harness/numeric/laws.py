@@ -59,7 +59,7 @@ def try_laws(
         ArmFailed: the arm cannot be started.
         UsageError: there is no such case or item.
     """
-    adapter, found = backend(arm), {}
+    adapter, found = backend(arm), dict[str, dict[str, Any]]()
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         crew = Crew(Path(folder), device, 1, TIME_LIMIT)
         cases: dict[str, Any] = {}

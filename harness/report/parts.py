@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from .drawing import specification, svg
 from .formats import Format, words
 
 
@@ -91,11 +90,15 @@ class Figure:
     @property
     def svg(self) -> str:
         """The picture, in the page's colours."""
+        from .drawing import svg  # the terminal has tables too, and no pictures
+
         return re.sub(r'^<svg ', f'<svg role="img" aria-label="{escaped(self.description)}" ', svg(self.chart, page=True), count=1)
 
     @property
     def specification(self) -> str:
         """The same for Vega-Lite, as JSON that may stand in a script element."""
+        from .drawing import specification
+
         return json.dumps(specification(self.chart, page=True), separators=(",", ":")).replace("<", "\\u003c")
 
 
