@@ -44,7 +44,7 @@ def adapter_loop(arm: str, net: Net) -> Callable[[int], tuple[list[float], list[
     loss = MeanSquaredError() if mse else SoftmaxCrossEntropy()
     spec = ProgramSpec(wired(layers, net.sizes[:1]), loss, optimizer, "one_hot" if mse else "integer")
     parsed = parse(arm)
-    program = load(parsed.backend).Program(spec, "float32", "cpu", parsed.mode)
+    program = load(f"backends.{parsed.backend}").Program(spec, "float32", "cpu", parsed.mode)
     drawn = [array for pair in expert_weights(net) for array in pair]
     parameters = dict(zip((parameter.name for parameter in spec.parameters), drawn, strict=True))
     slots = {slot: {name: numpy.zeros_like(array) for name, array in parameters.items()} for slot in active_slots(optimizer)}

@@ -15,6 +15,7 @@ import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as some
 from pyarrow import parquet
 from scipy import stats
 
@@ -24,7 +25,7 @@ from harness.data.plan import batch_order, drawn
 from harness.data.prepare import Prepared, split
 from harness.data.prepare import prepare as prepare_rows
 from harness.errors import UsageError
-from harness.interface import save_arrays
+from harness.interface import load_arrays, save_arrays
 from harness.spec import (
     SGD,
     Compare,
@@ -715,3 +716,34 @@ def test_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for path in ("~/rows.csv", str(tmp_path / "rows.csv")):
         assert len(files.load(kinds.CSV(path=path, target="y"), NOWHERE).inputs) == 4
+
+
+# arrays on disk -------------------------------------------------------------------------------------------------------------
+
+NUMBERS = ("float32", "float64", "int32", "int64", "bool")
+ARRAYS = some.arrays(st.sampled_from(NUMBERS), some.array_shapes(min_dims=0, min_side=0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(arrays=st.dictionaries(st.text("ab/_1", min_size=1), ARRAYS), columns=st.booleans())
+def test_arrays_come_back_as_they_were(arrays: dict[str, Any], columns: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Of every shape, dtype and order, and writable."""
+    path = tmp_path_factory.mktemp("arrays") / "arrays.npz"
+    arrays = {name: numpy.asfortranarray(array) if columns else array for name, array in arrays.items()}
+    arrays["large"] = numpy.arange(300_000.0)
+    save_arrays(path, arrays)
+    found = load_arrays(path)
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].flags.f_contiguous == array.flags.f_contiguous
+        assert found[name].flags.writeable
+        numpy.testing.assert_array_equal(found[name], array)
+
+
+def test_objects_are_not_read(tmp_path: Path) -> None:
+    """Nothing from a file is unpickled, be it small or large."""
+    for count in (1, 200_000):
+        numpy.savez(tmp_path / "objects.npz", x=numpy.array([None] * count))
+        with pytest.raises(ValueError, match="object"):
+            load_arrays(tmp_path / "objects.npz")

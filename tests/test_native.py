@@ -15,11 +15,11 @@ import pytest
 
 import harness as door
 from backends.numpy import Program
-from harness.cli.console import number
 from harness.execution.defaults import changed, differing
 from harness.execution.layout import initial_state, lay_out
 from harness.execution.native import ALL, NONE, Trained, effect, moved, size
 from harness.execution.plan import Plan, plan
+from harness.report.formats import number
 from harness.spec import Dense, ProgramSpec, family
 from harness.spec.activations import LeakyRelu
 from harness.spec.fields import Asked

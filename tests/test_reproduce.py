@@ -16,10 +16,8 @@ from tests.conftest import ROOT, Command
 REFERENCE = ROOT / "results" / "reference"
 
 
-#: dense nets and one graph; the others take a minute or two each and are run by test_all_environments.py
-QUICK = (
-    "breast-cancer", "diabetes", "digits-adam", "digits-dropout", "digits-mlp", "line", "perceptron-and", "wide-and-deep", "xor",
-)  # fmt: skip
+#: dense nets, one with dropout, and one graph; all of them, which takes many minutes: python -m harness reproduce --all
+QUICK = ("digits-dropout", "digits-mlp", "perceptron-and", "wide-and-deep", "xor")
 
 
 def test_they_hold(harness: Command) -> None:
@@ -29,7 +27,7 @@ def test_they_hold(harness: Command) -> None:
     judged = json.loads(found.stdout)["references"]
     assert {item["verdict"] for item in judged} == {"holds"}
     assert [item["reference"] for item in judged] == list(QUICK)
-    assert sum(len(item["cells"]) for item in judged) > 3000
+    assert sum(len(item["cells"]) for item in judged) > 1500
 
 
 def test_every_one_can_be_run_again() -> None:

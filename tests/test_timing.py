@@ -21,9 +21,10 @@ from harness.execution.plan import plan
 from harness.execution.sweep import points, sweep
 from harness.pool import Crew
 from harness.records.record import Record
+from harness.registry import add_file
 from harness.tables.growth import crossings, exponent
 from harness.tables.ranking import holm, rank, settled, tiers
-from harness.tables.timing import logs, ranking
+from harness.tables.timing import logs, ranking, void
 from harness.timing import lane as timing_lane
 from harness.timing.engine import Field, Visit, Work, session
 from harness.timing.lane import Lane, Point, Right, Timing, block_size, check
@@ -303,6 +304,34 @@ def test_what_computes_something_else_is_withheld(tmp_path: Path) -> None:
     assert reason.startswith("timed, its loss at step 1 is 0.26")
     with pytest.raises(ArmFailed, match="step 0"):
         check([math.nan], Right([1.0], [1.0]))
+
+
+CRASHING = """
+import os
+
+from backends.numpy import FORMS, supports, versions
+from backends.numpy import Program as Numpy
+
+REQUIRES = {}
+MODES = {"": {}}
+
+
+class Program(Numpy):
+    def train(self, staged, steps, read_every=1):
+        if steps > 12:  # neither the first steps nor the warm-up: a timed block
+            os._exit(1)
+        return super().train(staged, steps, read_every)
+"""
+
+
+def test_an_epoch_in_which_an_arm_crashes_does_not_count(tmp_path: Path) -> None:
+    """It has a reason; the others' blocks of that epoch are kept and are void, and those behind it count."""
+    (tmp_path / "crashing.py").write_text(CRASHING, "utf-8")
+    add_file(tmp_path / "crashing.py")
+    timings, _ = timed(tmp_path, ["numpy", "crashing"])
+    assert (timings["crashing"].failure or ("",))[0] == "crashed"
+    assert timings["numpy"].failure is None
+    assert {(row["epoch"], void(row)) for row in timings["numpy"].blocks} == {(0, True), (1, False), (2, False)}
 
 
 def test_more_threads_than_allowed_are_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

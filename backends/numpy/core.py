@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from .layer import Layer
+from .replica import product_of
 
 
 class Dense(Layer):
@@ -15,24 +16,28 @@ class Dense(Layer):
     def setup(self) -> None:
         """The parameters."""
         self.kernel, self.bias = self.held.parameters["kernel"], self.held.parameters.get("bias")
+        self.d_kernel, self.d_bias = self.held.gradients["kernel"], self.held.gradients.get("bias")
+        self.product, self.ones = product_of(self.kernel), numpy.ones(0, self.dtype)
 
     def forward(self, x: Any) -> Any:
         """All axes but the last are rows."""
-        self.rows = x.reshape(-1, x.shape[-1])
-        y = self.rows @ self.kernel
+        self.rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        y = self.product(self.rows, self.kernel)
         if self.bias is not None:
             y += self.bias
         return y.reshape(*x.shape[:-1], -1) if x.ndim > 2 else y
 
     def backward(self, dy: Any) -> Any:
         """See above."""
-        rows = dy.reshape(-1, dy.shape[-1])
-        numpy.matmul(self.rows.T, rows, self.held.gradients["kernel"])
+        rows = dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
+        self.product(self.rows.T, rows, self.d_kernel)
         if self.bias is not None:
-            numpy.matmul(numpy.ones(len(rows), self.dtype), rows, self.held.gradients["bias"])
+            if len(self.ones) != len(rows):
+                self.ones = numpy.ones(len(rows), self.dtype)
+            self.product(self.ones, rows, self.d_bias)
         if not self.inputs_too:
             return None
-        dx = rows @ self.kernel.T
+        dx = self.product(rows, self.kernel.T)
         return dx.reshape(*dy.shape[:-1], -1) if dy.ndim > 2 else dx
 
 

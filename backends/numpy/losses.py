@@ -16,6 +16,8 @@ class Loss:
 
     def __init__(self, spec: Any, dtype: str) -> None:
         self.spec, self.number = spec, numpy.dtype(dtype).type
+        self.one, self.two = self.number(1), self.number(2)
+        self.sizes: Tuple[Any, Any] = ((), None)
 
     def __call__(self, z: Any, y: Any, w: Any = None) -> Tuple[Any, Any]:
         """
@@ -31,14 +33,15 @@ class Loss:
             terms = terms * spread
             dz *= w[..., None]
         dz /= shares
-        return terms.sum() / shares, dz
+        return numpy.add.reduce(terms, None) / shares, dz
 
     def shares(self, z: Any, w: Any) -> Any:
         """What the sum of the weighted terms is divided by."""
-        width, rows = self.number(z.shape[-1] if self.spec.elementwise else 1), self.number(z.size // z.shape[-1])
-        if self.spec.reduction == "sum":
-            return width
-        return width * (w.sum() if w is not None and self.spec.reduction == "weighted_mean" else rows)
+        if self.sizes[0] != z.shape:
+            width, rows = self.number(z.shape[-1] if self.spec.elementwise else 1), self.number(z.size // z.shape[-1])
+            self.sizes = (z.shape, (width, width if self.spec.reduction == "sum" else width * rows))
+        width, whole = self.sizes[1]
+        return width * w.sum() if w is not None and self.spec.reduction == "weighted_mean" else whole
 
     def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
         """Terms, and the gradient of their sum at z, a new array. Of an elementwise loss the terms are like z, otherwise
@@ -52,7 +55,7 @@ class MeanSquaredError(Loss):
     def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
         """See above."""
         d = z - y
-        return d * d, d * self.number(2)
+        return d * d, d * self.two
 
 
 class MeanAbsoluteError(Loss):
@@ -104,35 +107,46 @@ class BinaryCrossEntropy(Loss):
 class SoftmaxCrossEntropy(Loss):
     """t = log(sum exp(z)) - sum(y z); dt = softmax(z) - y."""
 
+    #: of the rows that were seen last: where each begins, and a one for each of its numbers
+    starts: Any = numpy.empty(0)
+    ones: Any = numpy.empty(0)
+
     def terms(self, z: Any, y: Any) -> Tuple[Any, Any]:
         """See above; the largest z is taken out of the sum first."""
         rows = z.reshape(-1, z.shape[-1])
-        smoothing = self.number(self.spec.label_smoothing)
-        top = rows.max(-1, keepdims=True)
+        if len(self.starts) != len(rows):
+            self.starts, self.ones = numpy.arange(len(rows)) * rows.shape[-1], numpy.ones(rows.shape[-1], z.dtype)
+        top = numpy.maximum.reduce(rows, -1, keepdims=True)
         dz = rows - top
         numpy.exp(dz, dz)
-        total = numpy.add.reduce(dz, -1, keepdims=True)
+        total = (dz @ self.ones)[:, None]
         dz /= total
         level = (numpy.log(total) + top)[:, 0]
-        places = numpy.arange(len(rows))
-        if y.ndim < z.ndim:
-            classes = y.reshape(-1)
-            if self.spec.label_smoothing:
-                share = smoothing / self.number(z.shape[-1])
-                terms = level - rows[places, classes] * (self.number(1) - smoothing) - numpy.add.reduce(rows, -1) * share
-                dz -= share
-                dz[places, classes] -= self.number(1) - smoothing
-            else:
-                terms = level - rows[places, classes]
-                dz[places, classes] -= self.number(1)
-        else:
-            y = y.reshape(rows.shape)
-            if self.spec.label_smoothing:
-                y = y * (self.number(1) - smoothing) + smoothing / self.number(z.shape[-1])
-            terms = level * numpy.add.reduce(y, -1) - numpy.add.reduce(rows * y, -1)
-            dz *= numpy.add.reduce(y, -1, keepdims=True)
-            dz -= y
-        return terms.reshape(z.shape[:-1]), dz.reshape(z.shape)
+        terms = (self.of_classes if y.ndim < z.ndim else self.of_shares)(rows, y, level, dz)
+        return (terms, dz) if z.ndim == 2 else (terms.reshape(z.shape[:-1]), dz.reshape(z.shape))
+
+    def of_classes(self, rows: Any, y: Any, level: Any, dz: Any) -> Any:
+        """Terms of rows with a class each; their gradient, in place."""
+        places = self.starts + y.reshape(-1)
+        right, flat, smoothing = rows.reshape(-1)[places], dz.reshape(-1), self.spec.label_smoothing
+        if not smoothing:
+            flat[places] -= self.one
+            return level - right
+        rest = self.one - self.number(smoothing)
+        share = self.number(smoothing) / self.number(rows.shape[-1])
+        dz -= share
+        flat[places] -= rest
+        return level - right * rest - numpy.add.reduce(rows, -1) * share
+
+    def of_shares(self, rows: Any, y: Any, level: Any, dz: Any) -> Any:
+        """Terms of rows with a share of each class; their gradient, in place."""
+        y = y.reshape(rows.shape)
+        if self.spec.label_smoothing:
+            smoothing = self.number(self.spec.label_smoothing)
+            y = y * (self.one - smoothing) + smoothing / self.number(rows.shape[-1])
+        dz *= numpy.add.reduce(y, -1, keepdims=True)
+        dz -= y
+        return level * numpy.add.reduce(y, -1) - numpy.add.reduce(rows * y, -1)
 
 
 class KLDivergence(Loss):

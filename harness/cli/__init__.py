@@ -18,6 +18,7 @@ from ..errors import HarnessError
 
 COMMANDS = {
     "run": "Run an experiment through all its frameworks.",
+    "report": "Write a run as one page that opens without a network.",
     "compare": "Show saved runs, one or several side by side.",
     "reduce": "Cut a difference down to the smallest experiment that shows it.",
     "export": "Write an experiment as plain scripts, one a framework.",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..report.formats import Format, words
 from . import console, options
-from .console import result, words
+from .console import result
 
 if TYPE_CHECKING:
     from ..execution.plan import Plan
@@ -71,22 +71,9 @@ def command(
 
 def layers(found: Plan) -> list[dict[str, Any]]:
     """Each node with what it reads, its shape, and how many numbers it learns and keeps."""
-    from ..spec import Activation
-    from ..spec.layers import by
+    from ..spec import node_rows
 
-    return [
-        {
-            "layer": node.name,
-            "type": node.layer.activation.type
-            if isinstance(node.layer, Activation) and node.layer.activation
-            else node.layer.type,
-            "reads": ", ".join(node.inputs),
-            "output": by(node.output_shape),
-            "parameters": sum(math.prod(parameter.shape) for parameter in node.parameters),
-            "statistics": sum(math.prod(statistic.shape) for statistic in node.statistics),
-        }
-        for node in found.spec.nodes
-    ]
+    return [{**row, "reads": ", ".join(row["reads"])} for row in node_rows(found.spec)]
 
 
 def chained(found: Plan) -> bool:
@@ -118,7 +105,7 @@ def show(found: Plan) -> None:
     train = experiment.train
     result(f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name)
     rows = layers(found)
-    columns: dict[str, console.Format] = {"layer": words, "type": words}
+    columns: dict[str, Format] = {"layer": words, "type": words}
     if not chained(found):
         columns["reads"] = words
         for before, row in zip([INPUT, *(row["layer"] for row in rows)], rows, strict=False):

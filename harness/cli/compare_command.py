@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..report.formats import Format, fixed, number, words
 from . import console, options
-from .console import fixed, number, result, words
+from .console import result
 
 if TYPE_CHECKING:
     from ..tables import Run
@@ -61,7 +62,7 @@ def by_version(runs: list[Run], as_json: bool) -> None:
         raise UsageError(
             "there is no framework of which there are two versions", "run one, e.g. --arm jax --arm jax@0.10.2, or name two runs"
         )
-    columns: dict[str, console.Format] = {
+    columns: dict[str, Format] = {
         "arm": words, "run": words, "version": words, "verdict": words, "gradient_error": number(2), "floor_ratio": number(2),
         "final_loss": number(8), "parts_at": words, "loss_moved": number(2), "parameters_moved": number(2), "step_us": fixed(1),
         "time": fixed(2), "ratio": fixed(2), "moved_ratio": fixed(2), "memory": fixed(2), "changed": words, "fault": words,
@@ -93,7 +94,7 @@ def side_by_side(runs: list[Run]) -> None:
                 {"run": f"#{index + 1}", **row, **moved(row, base.get(arm), index)} for row in rows(run) if row["arm"] == arm
             ]
     same = one_machine(runs)
-    columns: dict[str, console.Format] = {
+    columns: dict[str, Format] = {
         "arm": words, "run": words, "verdict": words, "gradient_error": number(2), "floor_ratio": number(2), "final_loss": number(8),
         "moved": number(2), "metric": number(4), **({"step_us": fixed(1)} if same else {}), "ratio": fixed(2),
         "interval": words, "speed": words, "peak_mib": fixed(0),
@@ -157,7 +158,7 @@ def settings(runs: list[Run]) -> None:
     ]
     if one_machine(runs):
         found = [{**row, "machine": ""} for row in found]
-    columns: dict[str, console.Format] = {"run": words, "id": words, "day": words, "timing": words, "machine": words}
+    columns: dict[str, Format] = {"run": words, "id": words, "day": words, "timing": words, "machine": words}
     console.table("Runs, and the settings in which they differ", found, {**columns, **dict.fromkeys(differing, words)})
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ArmFailed
+from ..report.formats import number, words
 from . import console, options
-from .console import notice, number, result, words
+from .console import notice, result
 
 if TYPE_CHECKING:
     from ..numeric.known import Conclusion, Known, Row

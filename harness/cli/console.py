@@ -10,12 +10,12 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-Format = Callable[[Any], str]
+from ..report.formats import Format, words
 
 
 def result(text: str = "") -> None:
@@ -43,31 +43,6 @@ def plain(value: Any) -> Any:
 def finite_or_none(value: Any) -> Any:
     """None for NaN and infinities."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def number(digits: int) -> Format:
-    """Numbers with so many significant digits; nothing for what is missing."""
-
-    def text(value: Any) -> str:
-        if value is None or value != value:
-            return ""
-        return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-    return text
-
-
-def fixed(digits: int, unit: str = "") -> Format:
-    """Numbers with so many decimals."""
-
-    def text(value: Any) -> str:
-        return "" if value is None or value != value else f"{value:,.{digits}f}{unit}"
-
-    return text
-
-
-def words(value: Any) -> str:
-    """Anything as text; nothing for what is missing."""
-    return "" if value is None or value != value else str(value)
 
 
 def table(

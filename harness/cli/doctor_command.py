@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..report.formats import words
 from . import console, options
-from .console import notice, result, words
+from .console import notice, result
 
 if TYPE_CHECKING:
     from ..registry import Arm

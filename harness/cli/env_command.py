@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import HarnessError, UsageError
+from ..report.formats import fixed, words
 from . import console, options
-from .console import fixed, notice, result, words
+from .console import notice, result
 
 if TYPE_CHECKING:
     from ..environments import Environment

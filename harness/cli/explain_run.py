@@ -7,10 +7,11 @@ from typing import Any
 
 from ..numeric.diagnosis import differing
 from ..records.record import Record
+from ..report.formats import Format, number, words
+from ..report.words import departure, excess, parting, plain, why
 from ..tables import Run, place
 from . import console
-from .console import number, result, words
-from .show import departure, excess, parting, plain, why
+from .console import result
 
 error = number(2)
 
@@ -74,7 +75,7 @@ def places(steps: Sequence[int | str]) -> str:
     return "; ".join(f"{name} {', '.join(some)}" for name, some in (("steps", numbers), ("probes", probes)) if some)
 
 
-COLUMNS: Mapping[str, console.Format] = {"tensor": words, "error": error, "floor": error, "times": error, "worst": words}
+COLUMNS: Mapping[str, Format] = {"tensor": words, "error": error, "floor": error, "times": error, "worst": words}
 
 
 def tensor(row: Mapping[str, Any]) -> dict[str, Any]:

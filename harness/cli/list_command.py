@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..report.formats import words
 from . import console, options
-from .console import words
 
 if TYPE_CHECKING:
     from ..registry import Arm, Backend

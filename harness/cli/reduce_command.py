@@ -132,7 +132,7 @@ def write(reduced: Reduced, arm: str, source: str, files: tuple[str, ...], outpu
 
 def told(reduced: Reduced, arm: str) -> list[str]:
     """What differs, in the words of a run."""
-    from .show import distance, why
+    from ..report.words import distance, why
 
     entry = reduced.entry
     return [

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import HarnessError, UsageError
+from ..report.formats import number, words
 from . import console, options
-from .console import Progress, notice, number, result, words
+from .console import Progress, notice, result
 
 if TYPE_CHECKING:
     from ..reproduction.reproduce import Reproduction

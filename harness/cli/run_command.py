@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
 from .console import Progress, notice
+
+if TYPE_CHECKING:
+    from ..tables.sweep import Sweep
 
 DEFAULT = Path("experiments/digits-mlp.toml")
 
@@ -109,6 +113,18 @@ def swept(
         )
     show_sweep(found, as_json)
     notice(f"not saved: {found.manifest['unsaved']}" if found.manifest.get("unsaved") else f"saved {found.folder}")
-    picture = found.folder / "costs.svg"
-    notice(f"drawn {picture}" if picture.exists() else "no picture: pip install altair vl-convert-python, or the extra `report`")
+    draw(found)
     sys.exit(found.exit_code)
+
+
+def draw(found: Sweep) -> None:
+    """A sweep's picture, where there is what draws it."""
+    from ..report.drawing import installed, save
+    from ..report.growth import of_sweep
+
+    chart = of_sweep(found) if installed() else None
+    if chart is not None and found.folder.exists():
+        save(chart, found.folder / "costs.svg")
+        notice(f"drawn {found.folder / 'costs.svg'}")
+    elif not installed():
+        notice("no picture: pip install -e '.[report]'")

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..report.formats import Format, number, words
 from ..tables import Run
 from . import console
-from .console import number, result, words
+from .console import result
 
 #: percent, and points of an accuracy
 HUNDRED = 100
@@ -19,7 +20,7 @@ def show_native(run: Run) -> None:
     if "native" not in run.manifest:
         return
     points = run.metric_name.endswith("accuracy")
-    columns: Mapping[str, console.Format] = {
+    columns: Mapping[str, Format] = {
         "arm": words, "default": words, "gradient": number(2), "loss": percent, "metric": in_points if points else signed, "note": words,
     }  # fmt: skip
     unit = f"{run.metric_name} by, points" if points else f"{run.metric_name} by"

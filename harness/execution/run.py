@@ -26,7 +26,8 @@ from ..records.record import Record
 from ..records.runs import others_running
 from ..records.store import Store
 from ..registry import Arm, add_file
-from ..spec import encode, relevant_forms, step_flops
+from ..spec import encode, node_rows, relevant_forms, step_flops
+from ..spec.layers import by
 from ..tables import Run
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point, Right
@@ -337,6 +338,7 @@ class Work:
             "rows": self.plan.rows, "batch_size": self.plan.batch_size, "steps": self.plan.steps, "per_epoch": self.plan.per_epoch,
             "weights": self.weights,
             "parameters": sum(math.prod(parameter.shape) for parameter in self.plan.spec.parameters),
+            "input": by(self.plan.spec.input_shape), "model": node_rows(self.plan.spec),
             "notes": self.notes,
             "load_after": load(),
             "environment": self.environment,

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from ..records.store import Store, write_parquet
 from ..registry import Arm, add_file, split
 from ..spec import step_flops
 from ..tables.costs import Costs
+from ..tables.sweep import Sweep
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point
 from ..timing.presets import PRESETS
@@ -41,37 +41,6 @@ from .run import Progress, ended, right, silent, working_folder
 STEPS = 8
 #: what a cell says of its arm
 MEASURED = ("tier", "step_us", "step_p95_us", "ratio", "low", "high", "speed", "samples_per_s", "gflops", "compile_s", "build_s")
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A grid that was run.
-
-    Attributes:
-        folder: where it is saved.
-        manifest: what it was.
-        cells: a row for each program and arm: the swept keys, `parameters`, `arm`, `status`, `reason`, `verdict` of its numbers, and
-            MEASURED.
-    """
-
-    folder: Path
-    manifest: dict[str, Any]
-    cells: pandas.DataFrame
-
-    @property
-    def keys(self) -> list[str]:
-        """What was swept."""
-        return list(self.manifest["sweep"])
-
-    @property
-    def exit_code(self) -> int:
-        """As a run's: 0 all agree, 1 something differs, 3 something failed, 130 interrupted."""
-        if self.manifest["interrupted"]:
-            return 130
-        statuses = set(self.cells["status"])
-        if statuses - {"ok", "missing", "unsupported", "differs"} or "ok" not in statuses | {"differs"}:
-            return 3
-        return 1 if "differs" in statuses else 0
 
 
 def sweep(
@@ -257,7 +226,6 @@ class Work:
         self.store.text("cells.csv", cells.to_csv(index=False, lineterminator="\n"))
         self.store.save(lambda: write_parquet(self.store.folder / "blocks.parquet", blocks))
         found = Sweep(self.store.folder, manifest, cells)
-        self.store.save(lambda: picture(found))
         self.store.finish(manifest)
         if self.store.problem:
             manifest["unsaved"] = self.store.problem
@@ -267,17 +235,6 @@ class Work:
         """Key -> its values."""
         return {key: list(dict.fromkeys(number_or_text(point[key]) for point in self.grid)) for key in self.grid[0]}
 
-
-def picture(found: Sweep) -> None:
-    """Draw how steps grow over the first key that has numbers, where Altair is installed."""
-    if find_spec("altair") is None or find_spec("vl_convert") is None:
-        return
-    from ..report.growth import draw, growth
-
-    keys = [key for key, values in found.manifest["sweep"].items() if all(isinstance(each, int | float) and each > 0 for each in values)]
-    if keys and found.cells["step_us"].notna().any():
-        others = [key for key in found.keys if key != keys[0]]
-        draw(growth(found.cells, keys[0], others, found.manifest["experiment"]), found.folder / "costs.svg")
 
 
 def numeric(crew: WarmCrew, found: Plan, folder: Path) -> NumericLane:

@@ -21,8 +21,8 @@ def of_work(rows: Rows, work: str, variant: str, twin: bool = False) -> list[Map
 
 
 def void(row: Mapping[str, Any]) -> bool:
-    """Whether a block does not count: something was compiled in it, or read from the disk."""
-    return bool(row.get("compilations") or row.get("major_faults"))
+    """Whether a block does not count: something was compiled in it, or read from the disk, or an arm failed in its epoch."""
+    return bool(row.get("compilations") or row.get("major_faults") or row.get("spoilt"))
 
 
 def logs(rows: Rows, statistic: Any = numpy.median) -> dict[str, Any]:

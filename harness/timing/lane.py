@@ -31,7 +31,7 @@ DISCARD, DISCARDED = 0.005, 8
 #: steps of a block at least: of fast ones, and of those that take longer than SLOW seconds
 FAST_STEPS, SLOW_STEPS, SLOW = 8, 3, 0.02
 #: seconds for which a worker that nobody asks is watched
-IDLE = 0.2
+IDLE = 0.1
 #: CPU seconds in a second that an arm may take beyond its threads: a runtime hands work from one thread to another
 BESIDE = 0.25
 
@@ -193,9 +193,22 @@ class Lane:
                         seats[name] = self.open(stack, self.players[name], epoch)
                     except ArmFailed as problem:
                         self.fails(name, problem)
+            begun = self.failures()
             yield {name: self.visitor(name, seats) for name in seats}
+            if self.failures() > begun:
+                self.spoil(epoch)
             self.leave(seats)
             self.machine(epoch, seats)
+
+    def failures(self) -> int:
+        """How many arms have failed, over all programs."""
+        return sum(timing.failure is not None for found in self.found for timing in found.values())
+
+    def spoil(self, epoch: int) -> None:
+        """An arm failed within the rounds of an epoch: what was before whom is another in its later rounds, so that none of them counts."""
+        for timing in (timing for found in self.found for timing in found.values()):
+            for row in timing.blocks:
+                row["spoilt"] |= row["epoch"] == epoch
 
     def open(self, stack: ExitStack, each: Contestant, epoch: int) -> Seat:
         """Start a worker alone.
@@ -308,11 +321,12 @@ class Lane:
             ArmFailed: its worker failed, or its loss is not finite any more.
         """
         work = at.work
-        steps, discard = block_size(seat.steps[work.name], self.preset.block)
+        seconds = self.preset.block if work.name == "step" else self.preset.block / 2
+        steps, discard = block_size(seat.steps[work.name], seconds)
         found = seat.worker.ask("block", work=work.name, steps=steps, discard=discard)
         row = {
             "twin": self.players[name].twin, "work": work.name, "variant": work.variant, "epoch": at.epoch, "round": at.number,
-            "position": at.position, "before": at.before, **found,
+            "position": at.position, "before": at.before, "spoilt": False, **found,
         }  # fmt: skip
         self.found[work.point][self.players[name].arm.name].blocks.append(row)
         return row

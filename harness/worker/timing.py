@@ -23,7 +23,7 @@ SAMPLE = 8
 WINDOW_STEPS, WINDOW, STEADY = 10, 0.1, 0.05
 STEPS, SECONDS, LONGEST = 20, 0.5, 5.0
 #: works beside the training step are warmed up for less
-LESS = 5
+LESS = 10
 
 Run = Callable[[int], List[int]]
 
