@@ -177,6 +177,7 @@ def in_a_folder(name: str, write: bool, whole: bool) -> None:
         for linked in LINKED:
             (Path(place) / linked).parent.mkdir(exist_ok=True)
             (Path(place) / linked).symlink_to(ROOT / linked)
+        sys.path[0] = ""  # as in a reader's Python: the folder one is in
         with contextlib.chdir(place):
             new = follow(name, whole)
     old = (FOLDER / name).read_text(encoding="utf-8")
