@@ -18,14 +18,21 @@ sys.path.insert(0, str(ROOT))
 
 from harness.environments import Environment, environment_files, why_missing
 from harness.environments.files import read_environment
+from harness.export import Draft
+from harness.export.onnx.lacking import FLOAT64
+from harness.export.onnx.model import graph_of
 from harness.numeric.known import FILE, read_known
 from harness.numeric.words import RIGHT, WORDS
 from harness.pool import Crew
 from harness.registry import Arm, backends
+from harness.reproduction import gallery
 from harness.reproduction.page import rows
 from harness.reproduction.reference import read
+from harness.spec.layers import Activation
 from harness.tables.columns import COLUMNS
 from harness.tables.ranking import VERDICTS
+from harness.worker.conformance import cases
+from harness.worker.conformance.data import drawn
 from harness.worker.probes import PROBES
 
 DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
@@ -179,6 +186,20 @@ def probes() -> str:
     return "\n".join(["| probe | what it is good for |", "| --- | --- |", *lines])
 
 
+def float64_graphs() -> str:
+    """Operators that ONNX files cannot have in float64, with the layers and activations that need them."""
+    needing: dict[str, set[str]] = {operator: set() for operator in FLOAT64}
+    for case in cases().values():
+        layers = {node.name: node.layer for node in case.spec.nodes}
+        for each in graph_of(Draft("case", case.spec, "float32"), drawn(case, 0)[0][0]).operators:
+            if each.op_type in needing:
+                layer = layers.get(each.name) or layers[each.name.rpartition("/")[0]]
+                function = layer.activation if isinstance(layer, Activation) else None
+                needing[each.op_type].add(function.type if function else layer.type)
+    lines = [f"| {operator} | {', '.join(sorted(needing[operator]))} | {reason} |" for operator, reason in FLOAT64.items()]
+    return "\n".join(["| operator | what needs it | why not |", "| --- | --- | --- |", *lines])
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "output": command,
     "table": table,
@@ -191,6 +212,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "probes": probes,
     "costs": costs,
     "speed": speed,
+    "float64-graphs": float64_graphs,
 }
 #: families of items, in the order of the table
 FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")
@@ -209,17 +231,18 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Write the documents, or say which are out of date."""
-    stale = []
+    """Write the documents and the gallery of the references, or say which are out of date."""
+    check = "--check" in sys.argv
+    stale = [f"results/{name}" for name in (gallery.stale if check else gallery.write)(ROOT / "results")]
     for name in DOCUMENTS:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         new = filled(text)
         if new != text:
             stale.append(name)
-            if "--check" not in sys.argv:
+            if not check:
                 path.write_text(new, encoding="utf-8")
-    if "--check" in sys.argv and stale:
+    if check and stale:
         sys.exit(f"out of date: {', '.join(stale)}; python docs/generate.py writes them")
 
 

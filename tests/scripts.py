@@ -32,12 +32,14 @@ from harness.worker.numeric import trained
 RUNNER = """
 import json, runpy, sys
 import numpy
+def numbers(found):
+    if "outputs" in found:
+        return {"outputs": found["outputs"]()}
+    loss, gradients = found["first_gradients"]()
+    return {**{f"gradients/{name}": array for name, array in gradients.items()}, "loss": loss, "losses": found["train"]()}
 for path in sys.argv[1:]:
     try:
-        found = runpy.run_path(path)
-        loss, gradients = found["first_gradients"]()
-        losses = found["train"]()
-        numpy.savez(path + ".npz", **{f"gradients/{name}": array for name, array in gradients.items()}, loss=loss, losses=losses)
+        numpy.savez(path + ".npz", **numbers(runpy.run_path(path)))
         print("\\x1e" + json.dumps({"path": path, "problem": ""}), flush=True)
     except Exception as problem:
         import traceback
@@ -119,7 +121,7 @@ def write(name: str | Path, framework: str, folder: Path) -> Path | None:
         return None
 
 
-def run(framework: str, scripts: Sequence[Path], timeout: float = 600) -> Iterator[tuple[Path, str]]:
+def run(scripts: Sequence[Path], timeout: float = 600) -> Iterator[tuple[Path, str]]:
     """Run scripts in one process; each with what went wrong, "" if nothing."""
     variables = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "PJRT_NPROC": "1"}
     done = subprocess.run(
@@ -164,7 +166,7 @@ def tried(framework: str, names: Sequence[str | Path], folder: Path) -> dict[str
     ran = [path for path in scripts.values() if path is not None]
     problems: dict[Path, str] = {}
     for start in range(0, len(ran), CHUNK):
-        problems.update(run(framework, ran[start : start + CHUNK]))
+        problems.update(run(ran[start : start + CHUNK]))
     forms = forms_of(framework)
     found: dict[str | Path, Any] = {}
     for name, script in scripts.items():

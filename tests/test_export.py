@@ -13,14 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.export_command import learned_weights
+from harness.errors import UsageError
+from harness.execution.layout import initial_state
 from harness.execution.plan import plan
 from harness.export import FRAMEWORKS, Draft, NotWritten
+from harness.export.bundle import gathered
 from harness.export.library import Library, library
 from harness.export.write import script as text_of
+from harness.interface import load_arrays, nested_state
 from harness.spec import wired
 from harness.worker.conformance import cases, items
 
-from . import scripts
+from . import graphs, scripts
 from .conftest import ROOT, Command
 from .covering import covering
 
@@ -79,7 +84,7 @@ def test_a_wrong_script_is_seen(tmp_path: Path) -> None:
     for old, new in (("0.999", "0.9991"), (" @ ", " * (1 + 1e-11) @ ")):
         assert old in text
         script.write_text(text.replace(old, new))
-        ((_, problem),) = scripts.run("numpy", [script])
+        ((_, problem),) = scripts.run([script])
         assert not problem
         assert max(scripts.errors(script, scripts.right(path, (("adam.epsilon", "plain"),))).values()) > 1, old
 
@@ -113,9 +118,38 @@ def test_a_saved_run_is_exported(harness: Command, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "saved" in done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"xor.npz", "xor_numpy.py"}
+    learned(harness, tmp_path)
     refused = harness("export", "latest", "--results", tmp_path, "--seed", "1")
     assert refused.returncode == 2
     assert "a saved run is exported as it was run" in refused.stderr
+
+
+def learned(harness: Command, results: Path) -> None:
+    """As an ONNX file it has what the reference has learned, or the arm that is named; onnxruntime computes that arm's outputs."""
+    found = plan(ROOT / "experiments" / "xor.toml", ["compare.seed=5", "train.steps=3"], ["numpy"])
+    batch = gathered(found)[1][0]
+    for arm, words in (("reference", []), ("numpy", ["--weights", "numpy"])):
+        out = results / f"onnx-{arm}"
+        done = harness("export", "latest", "--results", results, "--to", "onnx", *words, "-o", out)
+        assert done.returncode == 0, done.stderr
+        assert {path.name for path in out.iterdir()} == {"xor.npz", "xor.onnx", "xor_onnx.py"}
+        assert done.stdout.split() == ["python", str(out / "xor_onnx.py")]
+        assert f"what {arm}" in (out / "xor_onnx.py").read_text()
+        subprocess.run([sys.executable, str(out / "xor_onnx.py"), str(out / "kept.npz")], check=True, capture_output=True, cwd=results)
+        (final,) = results.glob(f"runs/*/arms/{arm}*/final.npz")
+        outputs = load_arrays(out / "kept.npz")["outputs"]
+        for state, same in ((nested_state(load_arrays(final)), True), (initial_state(found.spec, 5), False)):
+            right = graphs.right(found.spec, state, batch)
+            assert (scripts.off(outputs, right.outputs, right.size) <= right.allowed["float32"]) == same
+    refused: list[tuple[Path | None, str, str, str]] = [
+        (out, "onnx", "torch", "take --weights first"),
+        (final.parents[2], "onnx", "torch", 'has no trained weights of "torch"\n  there are those of numpy, reference'),
+        (None, "onnx", "numpy", "an experiment has learned nothing"),
+        (None, "torch", "first", "--weights is for ONNX files"),
+    ]
+    for run, target, choice, problem in refused:
+        with pytest.raises(UsageError, match=problem):
+            learned_weights(found, run, [target], choice)
 
 
 def test_what_cannot_be_written_is_said(harness: Command, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from .console import notice, result
 
 if TYPE_CHECKING:
     from ..execution.plan import Plan
+    from ..export import Weights
 
 
 @click.command("export")
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     "--to",
     "targets",
     multiple=True,
-    metavar="FRAMEWORK",
-    help="numpy, torch, keras, keras:jax, keras:torch, tensorflow or jax; repeat it or use commas. Those of the arms when not given.",
+    metavar="TARGET",
+    help="numpy, torch, keras, keras:jax, keras:torch, tensorflow, jax or onnx; repeat it or use commas. Those of the arms when not given.",
 )
 @click.option(
     "-o",
@@ -36,15 +37,23 @@ if TYPE_CHECKING:
     help="Where the files go.",
 )
 @click.option("--steps", type=click.IntRange(1), default=10, show_default=True, help="Steps of the training, at most.")
+@click.option(
+    "--weights",
+    metavar="first|ARM",
+    help="Weights of the ONNX file: the first, or what an arm of RUN has learned. When not given, what the reference has learned in RUN, "
+    "the first ones of an EXPERIMENT.",
+)
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @options.backends
 @options.changes
 @options.results
 def command(
     start: str,
+    *,
     targets: tuple[str, ...],
     output: Path,
     steps: int,
+    weights: str | None,
     force: bool,
     files: tuple[str, ...],
     sets: tuple[str, ...],
@@ -54,32 +63,52 @@ def command(
     threads: int | None,
     results: Path,
 ) -> None:
-    """Write an experiment as plain scripts, one a framework, that need no harness: what one attaches to a report, or starts from.
+    """Write an experiment as plain scripts, one a framework, that need no harness: what one attaches to a report, or starts from; or its
+    model as an ONNX file.
 
     EXPERIMENT is a TOML file, RUN a saved run, as `compare` takes it. Each script is written as a person would have: nn.Module and
     torch.optim, a Keras model, tf.Variable and GradientTape, jit and optax, NumPy with the backward pass by hand. Beside them lies one file
     of arrays with the first weights and the batches (and dropout masks), so that all scripts compute the same: the loss and gradients
     of the first step, and the losses of those that follow.
 
+    An ONNX file is the model in inference mode, for onnxruntime; the script beside it runs it on the rows of the first step.
+
     \b
     Examples:
       python -m harness export experiments/digits-mlp.toml --to torch,jax
       python -m harness export experiments/xor.toml --to numpy --dtype float64 -o xor
+      python -m harness export latest --to onnx --weights torch
       python -m harness reduce latest --arm torch -o small.toml && python -m harness export small.toml --to torch,numpy
     """
     from ..export.bundle import export
 
     options.add_backends(files)
-    found = planned(start, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads), results)
+    run = saved(start, results)
+    found = planned(start, run, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads))
     names = chosen(found, targets)
-    paths = export(found, names, output, steps, shlex.join(["python", "-m", "harness", "export", start]), force)
+    learned = learned_weights(found, run, names, weights)
+    paths = export(found, names, output, steps, shlex.join(["python", "-m", "harness", "export", start]), force, learned)
     for path in paths:
         notice(f"saved {path}")
-    for path in paths[1:]:
-        result(shlex.join(["python", str(path)]))
+    for path in paths:
+        if path.suffix == ".py":
+            result(shlex.join(["python", str(path)]))
 
 
-def planned(start: str, changes: list[str], results: Path) -> Plan:
+def saved(start: str, results: Path) -> Path | None:
+    """The folder of a saved run; None of an experiment's file.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    if Path(start).is_file() or start.endswith(".toml"):
+        return None
+    from ..records.runs import find
+
+    return find(start, results)
+
+
+def planned(start: str, run: Path | None, changes: list[str]) -> Plan:
     """The experiment in a file, or of a saved run.
 
     Raises:
@@ -87,29 +116,46 @@ def planned(start: str, changes: list[str], results: Path) -> Plan:
     """
     from ..execution.plan import plan
 
-    if Path(start).is_file() or start.endswith(".toml"):
+    if run is None:
         return plan(Path(start), changes)
     if changes:
         raise UsageError("a saved run is exported as it was run", "name its experiment to change it")
     from ..execution.saved import saved_plan
-    from ..records.runs import find, manifest
+    from ..records.runs import manifest
 
-    folder = find(start, results)
-    return saved_plan(folder, [arm for arm in manifest(folder).get("arms", []) if not arm.startswith("reference")])
+    return saved_plan(run, [arm for arm in manifest(run).get("arms", []) if not arm.startswith("reference")])
+
+
+def learned_weights(found: Plan, run: Path | None, targets: Sequence[str], choice: str | None) -> Weights | None:
+    """What the ONNX file holds instead of the first weights; None: these.
+
+    Raises:
+        UsageError: no ONNX file is written, there is no run to take them from, or it has none.
+    """
+    from ..export import ONNX
+    from ..export.bundle import trained
+
+    if choice is not None and ONNX not in targets:
+        raise UsageError("scripts start from the first weights: --weights is for ONNX files", "--to onnx")
+    if choice == "first" or ONNX not in targets or (run is None and choice is None):
+        return None
+    if run is None:
+        raise UsageError("an experiment has learned nothing", "run it first, and export the run; or --weights first")
+    return trained(run, found.spec, choice or "")
 
 
 def chosen(found: Plan, targets: Sequence[str]) -> list[str]:
-    """The frameworks that were named, or else those of the arms, each once.
+    """The targets that were named, or else those of the arms, each once.
 
     Raises:
         UsageError: for one of them no scripts are written, or for none of the arms.
     """
-    from ..export import FRAMEWORKS
+    from ..export import FRAMEWORKS, TARGETS
 
     names = [name.strip() for word in targets for name in word.split(",") if name.strip()]
     for name in names:
-        if name not in FRAMEWORKS:
-            raise UsageError(f'no scripts are written for "{name}"', f"there are {', '.join(FRAMEWORKS)}")
+        if name not in TARGETS:
+            raise UsageError(f'no scripts are written for "{name}"', f"there are {', '.join(TARGETS)}")
     arms = [arm.backend if f"{arm.backend}:{arm.mode}" not in FRAMEWORKS else f"{arm.backend}:{arm.mode}" for arm in found.arms]
     wanted = list(dict.fromkeys(names or [name for name in arms if name in FRAMEWORKS]))
     if not wanted:

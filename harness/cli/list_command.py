@@ -38,15 +38,15 @@ def experiments(results: Path) -> Rows:
 
 def runs(results: Path) -> Rows:
     """Saved runs, newest first."""
-    from ..records.runs import manifest, run_folders
+    from ..records.overview import overview
 
-    found = []
-    for folder in reversed(run_folders(results)):
-        facts = manifest(folder)
-        state = "interrupted" if facts.get("interrupted") else "complete" if facts else "incomplete"
-        arms = ", ".join(arm for arm in facts.get("arms", []) if not arm.startswith("reference"))
-        found.append({"run": folder.name, "state": state, "dtype": facts.get("dtype"), "arms": arms})
-    return found
+    return [
+        {
+            "run": found.name, "state": found.state, "outcome": found.outcome, "dtype": found.dtype,
+            "arms": ", ".join(row["arm"] for row in found.arms), "note": found.note,
+        }
+        for found in overview(results) if found.kind == "run"
+    ]  # fmt: skip
 
 
 def references(results: Path) -> Rows:

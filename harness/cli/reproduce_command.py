@@ -54,9 +54,11 @@ def command(
     if update:
         renew(chosen, results, timings, quiet)
         return
+    from ..reproduction.gallery import stale
+
     code = judge_all(chosen, options.split_arms(arms), timings, as_json, quiet)
-    if everything and not page_holds(results):
-        notice(f"{results / 'README.md'} is not what the committed tables say: python -m harness reproduce --update writes it")
+    for name in stale(results) if everything else ():
+        notice(f"{results / name} is not what the committed tables say: python -m harness reproduce --update writes it")
         code = code or 1
     sys.exit(code)
 
@@ -164,7 +166,7 @@ def renew(chosen: list[Path], results: Path, timings: bool, quiet: bool) -> None
     import tempfile
 
     from ..execution.run import run
-    from ..records.store import write_text
+    from ..reproduction import gallery
     from ..reproduction.reference import write
 
     for folder in chosen:
@@ -175,18 +177,5 @@ def renew(chosen: list[Path], results: Path, timings: bool, quiet: bool) -> None
             raise HarnessError(f"{folder.name}: interrupted; its reference is as it was")
         write(folder, found, experiment)
         result(f"{folder.name}: written")
-    write_text(results / "README.md", expected_page(results))
-
-
-def expected_page(results: Path) -> str:
-    """The page that the committed tables make."""
-    from ..reproduction.page import page
-    from ..reproduction.reference import read
-
-    return page([read(path.parent) for path in sorted((results / "reference").glob("*/manifest.json"))])
-
-
-def page_holds(results: Path) -> bool:
-    """Whether `results/README.md` says what the tables say."""
-    path = results / "README.md"
-    return path.exists() and path.read_text(encoding="utf-8") == expected_page(results)
+    for name in gallery.write(results):
+        result(f"{results / name}: written")

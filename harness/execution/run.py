@@ -24,11 +24,12 @@ from ..pool import Crew
 from ..records.provenance import command, environment, load
 from ..records.record import Record
 from ..records.runs import others_running
-from ..records.store import Store
+from ..records.store import SUMMARY_FILE, Store
 from ..registry import Arm, add_file
 from ..spec import encode, node_rows, relevant_forms, step_flops
 from ..spec.layers import by
 from ..tables import Run
+from ..tables.summaries import summary_of
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point, Right
 from ..timing.presets import PRESETS
@@ -317,8 +318,9 @@ class Work:
         self.store.finish(manifest)
         if self.store.problem:
             manifest["unsaved"] = self.store.problem
-        ordered = [self.records[name] for name in manifest["arms"]]
-        return Run(self.store.folder, manifest, ordered)
+        found = Run(self.store.folder, manifest, [self.records[name] for name in manifest["arms"]])
+        self.store.json(SUMMARY_FILE, summary_of(found))
+        return found
 
     def manifest(self) -> dict[str, Any]:
         """What the run was, written last."""

@@ -24,10 +24,11 @@ from ..pool import Crew
 from ..pool.warm import WarmCrew
 from ..records.provenance import command, environment, load
 from ..records.record import Record
-from ..records.store import Store, write_parquet
+from ..records.store import SUMMARY_FILE, Store, write_parquet
 from ..registry import Arm, add_file, split
 from ..spec import step_flops
 from ..tables.costs import Costs
+from ..tables.summaries import summary_of_sweep
 from ..tables.sweep import Sweep
 from ..timing.lane import Lane as TimingLane
 from ..timing.lane import Point
@@ -227,6 +228,7 @@ class Work:
         self.store.save(lambda: write_parquet(self.store.folder / "blocks.parquet", blocks))
         found = Sweep(self.store.folder, manifest, cells)
         self.store.finish(manifest)
+        self.store.json(SUMMARY_FILE, summary_of_sweep(found))
         if self.store.problem:
             manifest["unsaved"] = self.store.problem
         return found

@@ -1,6 +1,6 @@
-"""Experiments as plain scripts: what a person would have written in one framework, without the harness."""
+"""Experiments as plain scripts: what a person would have written in one framework, without the harness; and their models as ONNX files."""
 
-from .draft import Draft, NotWritten
-from .write import FRAMEWORKS, written
+from .draft import Draft, NotWritten, Weights
+from .write import FRAMEWORKS, ONNX, TARGETS, written
 
-__all__ = ["FRAMEWORKS", "Draft", "NotWritten", "written"]
+__all__ = ["FRAMEWORKS", "ONNX", "TARGETS", "Draft", "NotWritten", "Weights", "written"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import textwrap
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
 from ..errors import UsageError
+from ..interface import State
 from ..spec import INPUT, ProgramSpec
 
 
@@ -53,6 +55,19 @@ class Draft:
         return ", ".join(self.names[name] for name in node_inputs)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a model that learns no more.
+
+    Attributes:
+        state: its parameters and statistics.
+        words: what they are: `the first weights`.
+    """
+
+    state: State
+    words: str
+
+
 def identifier(name: str) -> str:
     """A node's name with nothing in it that Python's names cannot have."""
     return re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII)
@@ -62,3 +77,9 @@ def free(name: str, taken: Container[str]) -> str:
     """The name, or the first of `name_2`, `name_3`, ... that neither Python nor the script uses."""
     words = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return next(word for word in words if not (word in taken or keyword.iskeyword(word) or hasattr(builtins, word)))
+
+
+def docstring(*paragraphs: str) -> str:
+    """What a script says of itself. Nothing in it ends the string."""
+    filled = "\n\n".join(textwrap.fill(text, 120, break_on_hyphens=False) for text in paragraphs)
+    return '"""' + filled.replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + '\n"""'

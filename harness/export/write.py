@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import numpy
 
 from ..errors import UsageError
 from ..interface import Batch, State, save_arrays
-from ..records.store import write_text
-from . import jax, keras, tensorflow, torch
+from ..records.store import write_bytes
+from . import jax, keras, onnx, tensorflow, torch
 from . import numpy as by_hand
-from .draft import Draft
+from .draft import Draft, Weights, docstring
 from .library import library
 
 
@@ -51,6 +50,11 @@ FRAMEWORKS: Mapping[str, Writer] = {
     "tensorflow": Writer("TensorFlow", "numpy and tensorflow", "tensorflow", tensorflow.body),
     "jax": Writer("JAX", "numpy, jax and optax", "jax", jax.body),
 }
+
+#: the format of models that learn no more
+ONNX = "onnx"
+#: all that is written
+TARGETS = (*FRAMEWORKS, ONNX)
 
 #: names of every script's own
 OWN = ("DTYPE", "FILE", "STEPS", "group", "batch", "first_gradients", "train", "x", "targets", "weights", "masks", "loss", "step")
@@ -91,23 +95,22 @@ def script(framework: str, draft: Draft) -> str:
     opening = OPENING.format(dtype=draft.dtype, name=draft.name)
     body = writer.body(draft).strip("\n")
     imports, blocks = functions.used("\n".join([opening, body, CLOSING]))
-    head = [docstring(writer, draft), *([writer.before] if writer.before else []), "\n".join(imports)]
+    head = [described(writer, draft), *([writer.before] if writer.before else []), "\n".join(imports)]
     return "\n\n\n".join(part.strip("\n") for part in ["\n\n".join([*head, opening]), *blocks, body, CLOSING]) + "\n"
 
 
-def docstring(writer: Writer, draft: Draft) -> str:
+def described(writer: Writer, draft: Draft) -> str:
     """What a script says of itself."""
     weights = ", weights of the rows" if draft.spec.weighted else ""
     masks = ", masks and noise" if draft.spec.random_nodes else ""
     file = f"{draft.name}.npz"
-    paragraphs = [
+    return docstring(
         f"{draft.name} in {writer.title}{f': {draft.description}' if draft.description else ''}",
         "It prints the first loss, the length of each parameter's gradient there, and the loss of each step of a short training. "
         f"With a file's name behind it, it keeps the gradients: python {file_name(draft, writer)} gradients.npz",
         f"Written by `{draft.command}`. It needs {writer.needs}; and {file} beside it, which holds the first weights, and "
         f"inputs, targets{weights}{masks} of each step.",
-    ]
-    return '"""' + "\n\n".join(textwrap.fill(text, 120).replace("\\", "\\\\") for text in paragraphs) + '\n"""'
+    )
 
 
 def file_name(draft: Draft, writer: Writer) -> str:
@@ -129,34 +132,46 @@ def arrays(state: State, batches: Sequence[Batch]) -> dict[str, Any]:
 
 
 def written(
-    draft: Draft, state: State, batches: Sequence[Batch], frameworks: Sequence[str], folder: Path, force: bool = False
+    draft: Draft,
+    state: State,
+    batches: Sequence[Batch],
+    targets: Sequence[str],
+    folder: Path,
+    force: bool = False,
+    weights: Weights | None = None,
 ) -> list[Path]:
-    """Write scripts and their arrays.
+    """Write scripts, or an ONNX file and a script that runs it; and the arrays that scripts read.
 
     Args:
         draft: what is written; each framework's own mode is put in.
         state: the first.
         batches: of the steps, alike in shape.
-        frameworks: of FRAMEWORKS.
+        targets: of TARGETS.
         folder: an existing one.
         force: whether files that are there may be written over.
+        weights: of the ONNX file; the first when not given.
 
     Returns:
         The files, the arrays first.
 
     Raises:
-        NotWritten: nothing was written, since something is not written for one of the frameworks.
-        UsageError: nothing was written, since a file is there already.
+        NotWritten: nothing was written, since something is not written for one of the targets.
+        UsageError: nothing was written, since a file is there already, or the package onnx is not installed.
     """
-    texts = {file_name(draft, FRAMEWORKS[name]): script(name, draft) for name in frameworks}
+    contents: dict[str, bytes] = {}
+    for target in targets:
+        if target == ONNX:
+            contents |= onnx.files(draft, weights or Weights(state, "the first weights"))
+        else:
+            contents[file_name(draft, FRAMEWORKS[target])] = script(target, draft).encode()
     file = folder / f"{draft.name}.npz"
-    there = [path for path in [file, *(folder / name for name in texts)] if path.exists()]
+    there = [path for path in [file, *(folder / name for name in contents)] if path.exists()]
     if there and not force:
         raise UsageError(f"{there[0]} is there already", "choose another folder with -o, or --force")
     save_arrays(file, arrays(state, batches))
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return [file, *(folder / name for name in texts)]
+    for name, content in contents.items():
+        write_bytes(folder / name, content)
+    return [file, *(folder / name for name in contents)]
 
 
-__all__ = ["FRAMEWORKS", "Writer", "arrays", "file_name", "script", "written"]
+__all__ = ["FRAMEWORKS", "ONNX", "TARGETS", "Writer", "arrays", "file_name", "script", "written"]

@@ -4,6 +4,7 @@ results/runs/<name>-<UTC time>-<4 hex digits>/
     experiment.toml experiment.json environment.json
     arms/<arm>/record.json losses.parquet metrics.parquet agreement.parquet blocks.parquet final.npz log.txt
     manifest.json
+    summary.json        made of what is above: what a list of many runs shows of it
 """
 
 from __future__ import annotations
@@ -25,12 +26,21 @@ from ..errors import UsageError
 from .record import SCHEMA, Record
 
 TABLES = ("metrics", "agreement", "probes", "blocks")
+#: what a list of many runs shows of one
+SUMMARY_FILE = "summary.json"
+#: the page about a run, where one was made
+REPORT_FILE = "report.html"
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, see `write_bytes`; its lines end alike on every system."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: beside, then renamed."""
     beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8", newline="\n")
+    beside.write_bytes(content)
     beside.replace(path)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -43,15 +44,35 @@ def installed() -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Look:
+    """How an arm is drawn everywhere: its backend's colour, its mode's dash (drawn and left out, in pixels)."""
+
+    name: str
+    colour: str
+    dash: tuple[int, ...]
+
+    @property
+    def dashes(self) -> str:
+        """The dash for an SVG line; "" where it is drawn through."""
+        return " ".join(map(str, self.dash)) if self.dash[1] else ""
+
+
+def looks(arms: Sequence[str]) -> list[Look]:
+    """How arms look beside each other."""
+    backends = [parse(arm).backend for arm in arms]
+    modes = [backends[:place].count(backend) for place, backend in enumerate(backends)]
+    return [Look(arm, colour, DASHES[mode % len(DASHES)]) for arm, colour, mode in zip(arms, colours(backends), modes, strict=True)]
+
+
 def hue(arms: Sequence[str], legend: bool = True) -> tuple[Any, Any]:
-    """Colour and dash of arms: a backend's own colour everywhere, a mode's dash."""
+    """Colour and dash of arms."""
     import altair
 
-    parsed = [parse(arm) for arm in arms]
-    modes = [sum(other.backend == arm.backend for other in parsed[:place]) for place, arm in enumerate(parsed)]
+    found = looks(arms)
     shown = altair.Legend(symbolType="stroke", symbolSize=200, symbolStrokeWidth=3) if legend else None
-    tints = altair.Scale(domain=list(arms), range=colours([arm.backend for arm in parsed]))
-    dashes = altair.Scale(domain=list(arms), range=[list(DASHES[mode % len(DASHES)]) for mode in modes])
+    tints = altair.Scale(domain=list(arms), range=[look.colour for look in found])
+    dashes = altair.Scale(domain=list(arms), range=[list(look.dash) for look in found])
     colour = altair.Color("arm:N", scale=tints, sort=list(arms), title=None, legend=shown)
     return colour, altair.StrokeDash("arm:N", scale=dashes, title=None, legend=shown)
 
@@ -67,23 +88,30 @@ def specification(chart: Any, page: bool) -> dict[str, Any]:
 
     ink, quiet, line = IN_PAGE if page else ON_WHITE
     axis = {**dict.fromkeys(("labelColor", "titleColor"), quiet), **dict.fromkeys(("gridColor", "domainColor", "tickColor"), line)}
-    found: dict[str, Any] = chart.add_params(altair.param(name=HIDDEN, value=[])).to_dict()
+    with altair.data_transformers.enable("default", max_rows=None):
+        found: dict[str, Any] = chart.add_params(altair.param(name=HIDDEN, value=[])).to_dict()
     found["background"] = None if page else "white"
     found["padding"] = {"left": 20, "right": 20, "top": 5, "bottom": 5}  # a reader's font may be wider than the one that was measured
     found["config"] = {
         "font": FONT, "view": {"stroke": None}, "axis": {**axis, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
         "legend": {"labelColor": ink, "titleColor": quiet, "labelFontSize": 12, "orient": "bottom", "columns": 4},
         "title": {"color": ink, "anchor": "start", "fontSize": 13, "fontWeight": 600}, "header": {"labelColor": ink, "titleColor": quiet},
-        "text": {"color": ink}, "rule": {"color": ink},
+        "text": {"color": ink}, "rule": {"color": ink}, "point": {"color": ink},
     }  # fmt: skip
     return found
 
 
 def svg(chart: Any, page: bool = False) -> str:
     """A chart as an SVG image."""
+    return drawn(specification(chart, page))
+
+
+def drawn(specified: Mapping[str, Any]) -> str:
+    """A chart for Vega-Lite as an SVG image; marks have no labels of their own, a title and a table tell more."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(json.dumps(specification(chart, page))))
+    quiet = {**specified, "config": {**specified["config"], "aria": False}}
+    return str(vl_convert.vegalite_to_svg(json.dumps(quiet), allowed_base_urls=[]))
 
 
 def save(chart: Any, path: Path) -> None:
@@ -103,7 +131,7 @@ def decades(low: float, high: float) -> list[float]:
     return [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
 
 
-@lru_cache(maxsize=1)
+@cache
 def vega() -> str:
     """Vega, Vega-Lite and vega-embed as one script: a page brings them along and asks no network."""
     from vl_convert import javascript_bundle

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..registry import parse
-from .colours import colours
-from .drawing import needed, vega
+from .. import __version__
+from .drawing import looks, needed, vega
 from .parts import Section
 
 FOLDER = Path(__file__).parent / "page"
@@ -39,17 +38,17 @@ def page(title: str, lead: Sequence[str], sections: Sequence[Section], arms: Seq
     )
     environment.filters["curve"] = curve
     shown = [section for section in sections if section.shown]
-    drawn = any(part.kind == "figure" for section in shown for part in section.shown)
-    tints = dict(zip(arms, colours([parse(arm).backend for arm in arms]), strict=True))
+    kinds = {part.kind for section in shown for part in section.shown}
+    files = ("page", *(["index"] if "listing" in kinds else []))
     return environment.get_template("page.html").render(
-        title=title, lead=lead, sections=shown, arms=tints, mood=mood, style=Markup(text("page.css")), script=Markup(text("page.js")),
-        vega=Markup(vega()) if drawn else "", safe=Markup, row=ROW, left=LEFT,
+        title=title, lead=lead, sections=shown, arms=looks(arms), mood=mood, version=__version__, style=Markup(text(files, "css")),
+        script=Markup(text(files, "js")), vega=Markup(vega()) if "figure" in kinds else "", safe=Markup, row=ROW, left=LEFT,
     )  # fmt: skip
 
 
-def text(name: str) -> str:
-    """A file of the page's own."""
-    return (FOLDER / name).read_text(encoding="utf-8")
+def text(names: Sequence[str], kind: str) -> str:
+    """Files of the page's own, one behind the other."""
+    return "\n".join((FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
 
 
 def curve(wire: tuple[int, int]) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..tables.sweep import Sweep
 from .crossovers import programs, said, troubles, value
 from .formats import Format, fixed, number, words
 from .growth import of_sweep
+from .origin import origin
 from .page import page
-from .parts import Code, Figure, Part, Section, Text, table
+from .parts import Figure, Part, Section, Text, table
 
 MOODS = {0: "good", 1: "bad", 3: "bad", 130: "calm"}
 
@@ -28,8 +28,7 @@ def sweep_page(found: Sweep) -> str:
     sections = [
         Section("growth", "How steps grow", [*sweep_figures(found), Text([*lines[1:], *troubles(found)])]),
         Section("cells", "All programs", [cells(found)]),
-        Section("environment", "Environment", environment(facts)),
-        Section("experiment", "Experiment", experiment(found.folder)),
+        *origin(facts, found.folder),
     ]
     return page(f"{facts['experiment']}: {', '.join(found.keys)}", lead, sections, facts["arms"], MOODS.get(found.exit_code, "calm"))
 
@@ -54,14 +53,3 @@ def cells(found: Sweep) -> Part | None:
     heads = {name: name for name in (*found.keys, *found.manifest["arms"])}
     return table(programs(found), columns, heads, caption="Training step, microseconds")
 
-
-def environment(facts: Any) -> list[Part | None]:
-    """Where it was run, and the command that repeats it."""
-    rows = [{"what": name, "value": str(each)} for name, each in (facts.get("environment") or {}).items() if each not in (None, "", {})]
-    return [Code(facts["command"], "The command that repeats it:"), table(rows, {"what": words, "value": words}, {"what": "", "value": ""})]
-
-
-def experiment(folder: Path) -> list[Part | None]:
-    """Its text."""
-    path = folder / "experiment.toml"
-    return [Code(path.read_text(encoding="utf-8"), numbered=True)] if path.exists() else []

@@ -7,7 +7,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..numeric.words import bits
+from ..records.record import Record
 from ..tables import Run, place
+
+
+def headline(run: Run) -> str:
+    """The whole run in as few words as there can be."""
+    judged = [record.arm for record in run.arms if record.status == "ok" and record.facts.get("verdict")]
+    agreeing = [record.arm for record in run.arms if record.arm in judged and record.facts["verdict"] == "agrees"]
+    failed = [record.arm for record in run.arms if record.status not in ("ok", "unsupported", "missing")]
+    apart = [arm for arm in judged if arm not in agreeing]
+    if apart:
+        text = f"{listed(apart)} differ{'s' if len(apart) == 1 else ''} from the reference"
+    elif not judged:
+        text = "No arm could be judged"
+    elif len(agreeing) == len(run.arms):
+        text = f"{'All ' + str(len(agreeing)) + ' arms agree' if len(agreeing) > 1 else agreeing[0] + ' agrees'} with the reference"
+    else:
+        text = f"{len(agreeing)} of {len(run.arms)} arms agree with the reference"
+    return f"{text}; {listed(failed)} failed." if failed else f"{text}."
+
+
+def shown(run: Run) -> str:
+    """What stands behind the headline."""
+    text = verdict(run).partition(" agree with the reference: ")[2] or verdict(run)
+    return text[:1].upper() + text[1:]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
 def verdict(run: Run) -> str:
@@ -21,14 +50,17 @@ def verdict(run: Run) -> str:
         names = ", ".join(record.arm for record in differing)
         text = f"{names} of {len(judged)} arms: {difference(first)}, no rounding, first at {where}."
     elif judged:
-        worst = max(judged, key=lambda record: record.facts["largest_ratio"])
-        text = (
-            f"{len(judged)} of {len(run.arms)} arms agree with the reference: the largest error of any tensor is "
-            f"{worst.facts['largest_ratio']:.1f} times the rounding floor ({worst.arm}). {sight(run)}"
-        ).rstrip()
+        text = f"{len(judged)} of {len(run.arms)} arms agree with the reference: {evidence(run, judged)}"
     else:
         text = "No arm could be judged."
     return f"{text} {len(failed)} failed: {', '.join(f'{r.arm} ({r.status})' for r in failed)}." if failed else text
+
+
+def evidence(run: Run, judged: Sequence[Record]) -> str:
+    """How near the arms are that agree, and what would have been seen."""
+    worst = max(judged, key=lambda record: record.facts["largest_ratio"])
+    near = f"the largest error of any tensor is {worst.facts['largest_ratio']:.1f} times the rounding floor ({worst.arm})."
+    return f"{near} {sight(run)}".rstrip()
 
 
 def difference(first: Mapping[str, Any]) -> str:

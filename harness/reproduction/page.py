@@ -8,40 +8,59 @@ from typing import Any
 import pandas
 
 from ..registry import parse
+from .overview import largest, row, verdict, worst_floor
 from .reference import Reference
 
 HEAD = """# Reference results
 
-Made by `python -m harness reproduce --update --all`; run again and judged, number by number, by `python -m harness reproduce --all`.
+Every shipped experiment as it was run, committed number by number. `python -m harness reproduce --all` runs them again and judges each
+number, `python -m harness reproduce --update --all` makes them anew, `python -m harness report results/reference/NAME` makes the page
+of one, and `python -m harness report --all` an index of them and of your own runs.
+
 Losses are those of free training in float64 by the reference; "apart" is the largest relative distance of an arm's loss from it.
 "Gradient error" is the largest relative error of any gradient of a step that starts from the reference's state, "x floor" the largest
-in units of what rounding alone does. Times are medians of interleaved blocks, as ratios to the numpy arm on one thread: indicative.
+in units of what rounding alone does to that gradient, in the mean over replicas of the reference: that is grey in the pictures. An arm
+is judged by the replica that strays furthest, so a line above the grey may still be rounding: sums in another order, say. Times are
+medians of interleaved blocks, as ratios to the numpy arm on one thread: indicative.
 """
 
 
 def page(references: Sequence[Reference]) -> str:
     """The whole page."""
-    return "\n".join([HEAD, *(section(reference) for reference in references)])
+    return "\n".join([HEAD, *contents(references), "", *(section(reference) for reference in references)])
+
+
+def contents(references: Sequence[Reference]) -> list[str]:
+    """A line a reference."""
+    lines = ["| reference | what it is | arms that agree | x floor | day |", "| --- | --- | ---: | ---: | --- |"]
+    for reference in references:
+        facts, found = reference.manifest, row(reference)
+        name, agree = reference.name, f"{len(found.verdicts.get('agrees', ()))} of {len(found.arms)}"
+        lines.append(f"| [{name}](#{name}) | {facts['description']} | {agree} | {worst_floor(found):.1f} | {facts['date']} |")
+    return lines
 
 
 def section(reference: Reference) -> str:
     """One reference."""
     facts = reference.manifest
     machine = facts["machine"]
+    home, shown = f"reference/{reference.name}", "the largest gradient error of each arm in each forced step, over what rounding alone does"
     lines = [
         f"## {reference.name}",
+        "",
+        f"**{verdict(reference)}**",
         "",
         f"{facts['description']}. "
         f"{facts['parameters']:,} parameters, {facts['rows']:,} training rows, {facts['steps']:,} steps, batches of "
         f"{facts['batch_size']}, {facts['dtype']}, seed {facts['seed']}. {facts['date']}, {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}, Python {machine['python']}.",
         "",
+        f"![{reference.name}: {shown}]({home}/distance.svg)",
+        "",
         *rows(reference),
         "",
-        f"[losses](reference/{reference.name}/losses.csv) · [metrics](reference/{reference.name}/metrics.csv) · "
-        f"[tensors](reference/{reference.name}/tensors.csv) · [errors](reference/{reference.name}/errors.csv) · "
-        f"[timings](reference/{reference.name}/timings.csv) · "
-        f"[experiment](reference/{reference.name}/experiment.toml)",
+        f"[losses]({home}/losses.csv) · [metrics]({home}/metrics.csv) · [tensors]({home}/tensors.csv) · [errors]({home}/errors.csv) · "
+        f"[timings]({home}/timings.csv) · [experiment]({home}/experiment.toml) · `python -m harness report results/{home}`",
         "",
     ]
     return "\n".join(lines)
@@ -104,10 +123,8 @@ def numbers(
 
 def worst(errors: pandas.DataFrame, column: str) -> list[str]:
     """Largest gradient error of an arm, and the largest in floors."""
-    if column not in errors.columns:
-        return ["", ""]
-    ratio = (errors[column] / errors["floor"].where(errors["floor"] > 0)).max()
-    return [f"{errors[column].max():.1e}", f"{ratio:.1f}" if ratio == ratio else "0.0"]
+    found = largest(errors, column)
+    return [f"{found['gradient_error']:.1e}", f"{found['floor_ratio']:.1f}"] if found else ["", ""]
 
 
 def version(arm: str, versions: dict[str, str]) -> str:

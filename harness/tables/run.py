@@ -178,6 +178,14 @@ class Run:
             "peak_mib": cost(self.memory, record.arm, "peak_mib"),
         }
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows, by MIME type: verdict, summary and the distance from the reference. It is made on a floor above, which the
+        package's door leads to."""
+        from .. import display
+
+        shown: dict[str, str] = display(self)
+        return shown
+
     @property
     def metric_name(self) -> str:
         """What the summary's metric is."""

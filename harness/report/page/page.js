@@ -43,48 +43,37 @@
   };
   // figures that answer: the drawing stays where it cannot be replaced
   const alive = all("figure").map(figure => {
-    const place = figure.querySelector(".drawing"), drawn = place.innerHTML, label = place.querySelector("svg").getAttribute("aria-label");
-    return vegaEmbed(place, JSON.parse(figure.querySelector(".specification").textContent), { renderer: "svg", actions: false, tooltip: { theme: "custom" } })
-      .then(found => { views.push(found.view); const svg = place.querySelector("svg"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", label);
+    const place = figure.querySelector(".drawing"), drawn = place.innerHTML;
+    const [name, says] = ["title", "desc"].map(tag => place.querySelector(tag).textContent);
+    const specification = JSON.parse(figure.querySelector(".specification").textContent);
+    if (typeof specification.width === "number" && !specification.facet) {
+      Object.assign(specification, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
+      figure.dataset.fits = "";
+      if (place.clientWidth < 560) specification.config.legend.columns = 2;
+    }
+    return vegaEmbed(place, specification, { renderer: "svg", actions: false, ast: true, tooltip: { theme: "custom" } })
+      .then(found => { views.push(found.view); const svg = place.querySelector("svg"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", `${name}. ${says}`);
                        figure.dataset.live = ""; })
-      .catch(problem => { place.innerHTML = drawn; console.error(problem); });
+      .catch(problem => { place.innerHTML = drawn; delete figure.dataset.fits; console.error(problem); });
+  });
+
+  // the section that is read is marked among the contents
+  const links = new Map(all(".contents a").map(link => [link.hash, link]));
+  const reading = new IntersectionObserver(entries => entries.filter(each => each.isIntersecting).forEach(each => {
+    links.forEach(link => link.removeAttribute("aria-current"));
+    links.get("#" + each.target.getAttribute("aria-labelledby"))?.setAttribute("aria-current", "true");
+  }), { rootMargin: "-15% 0px -75% 0px" });
+  all("main section").forEach(section => reading.observe(section));
+
+  // text that can be taken along
+  if (navigator.clipboard) all(".copied").forEach(block => {
+    const take = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
+    const lines = all("code", block).map(line => line.textContent);
+    take.addEventListener("click", () => navigator.clipboard.writeText(lines.join("\n")).then(() => { take.textContent = "Copied"; }));
+    block.append(take);
   });
 
   addEventListener("hashchange", unfold);
   Promise.all(alive).then(() => { apply(); unfold(); });
   addEventListener("beforeprint", () => all("details").forEach(each => { each.open = true; }));
-
-  // tables that are filtered and sorted
-  all("table.sorts").forEach(table => {
-    const rows = all("tbody tr", table), body = table.tBodies[0];
-    const search = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: words that a row must have" });
-    search.setAttribute("aria-label", "Filter");
-    const count = document.createElement("output");
-    table.parentElement.before(search, " ", count);
-    const filter = () => {
-      const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      rows.forEach(row => { row.hidden = !asked.every(word => row.textContent.toLowerCase().includes(word)); });
-      count.textContent = `${rows.filter(row => !row.hidden).length} of ${rows.length}`;
-    };
-    search.value = words.get("filter") || "";
-    search.addEventListener("input", () => { keep("filter", search.value); filter(); });
-    filter();
-    const value = (row, column) => row.cells[column].title || row.cells[column].textContent.trim();
-    const number = text => text === "" ? NaN : Number(text.replaceAll(",", ""));
-    const sort = (column, direction) => {
-      const heads = all("thead th", table);
-      heads.forEach((head, place) => { if (place === column) head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending"); else head.removeAttribute("aria-sort"); });
-      const order = (a, b) => { const [x, y] = [value(a, column), value(b, column)], [p, q] = [number(x), number(y)];
-        if (x === "" || y === "") return (x === "") - (y === "");
-        return direction * (Number.isNaN(p) || Number.isNaN(q) ? x.localeCompare(y) : p - q); };
-      body.append(...rows.sort(order));
-    };
-    all("thead th", table).forEach((head, column) => {
-      const handle = Object.assign(document.createElement("button"), { type: "button", textContent: head.textContent });
-      head.replaceChildren(handle);
-      handle.addEventListener("click", () => { const next = head.getAttribute("aria-sort") === "ascending" ? -1 : 1; sort(column, next); keep("sort", `${column}${next > 0 ? "" : "-"}`); });
-    });
-    const asked = /^(\d+)(-?)$/.exec(words.get("sort") || "");
-    if (asked && asked[1] < table.tHead.rows[0].cells.length) sort(Number(asked[1]), asked[2] ? -1 : 1);
-  });
 })();
