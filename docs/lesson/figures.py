@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,11 @@ CORNERS = numpy.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
 def fingerprint() -> str:
     """Of all that the figures are made of: this file, the experiments and the kept tables."""
-    made_of = [Path(__file__), *(ROOT / "experiments" / f"{name}.toml" for name in ("xor", "line")), *sorted(FOLDER.glob("measured/*.csv"))]
+    made_of = [
+        Path(__file__),
+        *(ROOT / "experiments" / f"{name}.toml" for name in ("xor", "line")),
+        *sorted(FOLDER.glob("measured/*.csv")),
+    ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()
 
 
@@ -71,7 +76,8 @@ def net(p: Sequence[Any], x: Any, y: Any) -> tuple[Any, list[Any], Any]:
     outputs = [x]
     for kernel, bias in zip(p[::2], p[1::2], strict=True):
         outputs.append(sigmoid(outputs[-1] @ kernel + bias))
-    d, gradients = 2 * (outputs[-1] - y) / y.size, []
+    d = 2 * (outputs[-1] - y) / y.size
+    gradients: list[Any] = []
     for n in reversed(range(len(p) // 2)):
         d_z = d * outputs[n + 1] * (1 - outputs[n + 1])
         gradients = [outputs[n].T @ d_z, d_z.sum(0), *gradients]
@@ -80,7 +86,11 @@ def net(p: Sequence[Any], x: Any, y: Any) -> tuple[Any, list[Any], Any]:
 
 
 def adam(
-    p: Sequence[Any], slopes: Callable[[Sequence[Any], int], tuple[Any, list[Any]]], rate: float, steps: int, epsilon: float = 1e-8
+    p: Sequence[Any],
+    slopes: Callable[[Sequence[Any], int], tuple[Any, list[Any]]],
+    rate: float,
+    steps: int,
+    epsilon: float = 1e-8,
 ) -> tuple[list[Any], list[float]]:
     """Parameters and losses of a training; `slopes(p, step)` gives loss and gradients."""
     p, losses = list(p), []
@@ -115,7 +125,9 @@ def axis(name: str, title: str, low: float, high: float, kind: str = "x", **more
     import altair
 
     found = altair.X if kind == "x" else altair.Y
-    return found(f"{name}:Q", title=title, scale=altair.Scale(domain=[low, high], nice=False), axis=altair.Axis(grid=False, **more))
+    return found(
+        f"{name}:Q", title=title, scale=altair.Scale(domain=[low, high], nice=False), axis=altair.Axis(grid=False, **more)
+    )
 
 
 def corner_points(points: Any, wanted: Sequence[int], names: tuple[str, str] = ("x1", "x2")) -> Any:
@@ -182,7 +194,9 @@ def rings(levels: Sequence[float]) -> tuple[Any, Any]:
         .mark_text(fontSize=10, color="#555", dy=-6)
         .encode(axis("w", "w", -1.6, 4.2), axis("b", "b", -1.1, 2.3, "y"), text="text:N")
     )
-    place = altair.Chart(pandas.DataFrame({"w": [best[0]], "b": [best[1]]}).round(4)).mark_point(shape="cross", size=90, color="black", filled=True)
+    place = altair.Chart(pandas.DataFrame({"w": [best[0]], "b": [best[1]]}).round(4)).mark_point(
+        shape="cross", size=90, color="black", filled=True
+    )
     return ellipses + text + place.encode(axis("w", "w", -1.6, 4.2), axis("b", "b", -1.1, 2.3, "y")), best
 
 
@@ -206,15 +220,22 @@ def xor() -> Any:
     import altair
 
     tried = [parting_line(numpy.array([2.0, 2.0]), -1.0, SECOND), parting_line(numpy.array([3.0, 2.0]), -4.0, MAIN)]
-    left = altair.layer(*tried, corner_points(CORNERS, [0, 1, 1, 0])).properties(title="XOR, and the lines of OR and AND", width=240, height=240)
+    left = altair.layer(*tried, corner_points(CORNERS, [0, 1, 1, 0])).properties(
+        title="XOR, and the lines of OR and AND", width=240, height=240
+    )
     goals = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "XOR": [0, 1, 1, 0]}
     table = pandas.concat(
-        pandas.DataFrame({"epoch": range(1, 13), "mistakes": perceptron(wanted, 12)[1], "what": name}) for name, wanted in goals.items()
+        pandas.DataFrame({"epoch": range(1, 13), "mistakes": perceptron(wanted, 12)[1], "what": name})
+        for name, wanted in goals.items()
     )
     right = curves(
-        table, axis("epoch", "epoch", 1, 12, tickMinStep=1), axis("mistakes", "mistakes in the epoch", 0, 4.3, "y", values=[0, 1, 2, 3, 4]),
-        list(goals), [MAIN, SECOND, "black"], point=True,
-    )  # fmt: skip
+        table,
+        axis("epoch", "epoch", 1, 12, tickMinStep=1),
+        axis("mistakes", "mistakes in the epoch", 0, 4.3, "y", values=[0, 1, 2, 3, 4]),
+        list(goals),
+        [MAIN, SECOND, "black"],
+        point=True,
+    )
     return altair.hconcat(left, right.properties(title="Learning comes to rest, or not", width=260, height=240)).resolve_scale(
         color="independent"
     )
@@ -227,7 +248,9 @@ def hidden() -> Any:
     behind = numpy.stack([CORNERS.sum(1) > 0.5, CORNERS.sum(1) > 1.5], 1).astype(int)
     names = ("the first hidden neuron: OR", "the second: AND")
     left = corner_points(CORNERS, [0, 1, 1, 0]).properties(title="The inputs", width=240, height=240)
-    right = altair.layer(parting_line(numpy.array([1.0, -1.0]), -0.5, MAIN, names=names), corner_points(behind, [0, 1, 1, 0], names))
+    right = altair.layer(
+        parting_line(numpy.array([1.0, -1.0]), -0.5, MAIN, names=names), corner_points(behind, [0, 1, 1, 0], names)
+    )
     return altair.hconcat(left, right.properties(title="What the hidden layer makes of them", width=240, height=240))
 
 
@@ -251,10 +274,18 @@ def descent() -> Any:
     table = pandas.DataFrame(frames, columns=["what", "step", "w", "b", "loss"]).round(6)
     names, colours = list(dict.fromkeys(table["what"])), [FOURTH, MAIN, SECOND, "#D55E00"]
     paths = curves(
-        table, axis("w", "w", -1.6, 4.2), axis("b", "b", -1.1, 2.3, "y"), names, colours, point=altair.OverlayMarkDef(size=14), strokeWidth=1.3
+        table,
+        axis("w", "w", -1.6, 4.2),
+        axis("b", "b", -1.1, 2.3, "y"),
+        names,
+        colours,
+        point=altair.OverlayMarkDef(size=14),
+        strokeWidth=1.3,
     ).encode(order="step:Q")
     left = altair.layer(rings([0.1, 0.5, 1, 2, 3, 4])[0], paths).properties(title="Paths on the surface", width=330, height=260)
-    height = altair.Y("loss:Q", title="loss", scale=altair.Scale(type="log", domain=[0.005, 1000]), axis=altair.Axis(grid=False, tickCount=6))
+    height = altair.Y(
+        "loss:Q", title="loss", scale=altair.Scale(type="log", domain=[0.005, 1000]), axis=altair.Axis(grid=False, tickCount=6)
+    )
     right = curves(table, axis("step", "step", 0, 40), height, names, colours).properties(title="Losses", width=260, height=260)
     return altair.hconcat(left, right)
 
@@ -267,7 +298,7 @@ def net_of_neurons() -> Any:
     shapes = ["x (4, 3)", "kernel (3, 5), h1 (4, 5)", "kernel (5, 8), h2 (4, 8)", "kernel (8, 2), h3 (4, 2)"]
     place = [[(column, (row - (size - 1) / 2) * 1.0) for row in range(size)] for column, size in enumerate(sizes)]
     ties = pandas.DataFrame(
-        [(*one, *other) for before, behind in zip(place, place[1:], strict=False) for one in before for other in behind],
+        [(*one, *other) for before, behind in pairwise(place) for one in before for other in behind],
         columns=["x", "y", "x2", "y2"],
     )
     bare = {"axis": None}
@@ -277,9 +308,12 @@ def net_of_neurons() -> Any:
     dots = pandas.DataFrame([point for column in place for point in column], columns=["x", "y"])
     neurons = altair.Chart(dots).mark_circle(size=260, fill="white", stroke=MAIN, strokeWidth=2, opacity=1).encode(across, up)
     words = pandas.DataFrame(
-        [(column, height, text) for height, row in ((4.7, titles), (-4.7, shapes)) for column, text in enumerate(row)], columns=["x", "y", "text"]
+        [(column, height, text) for height, row in ((4.7, titles), (-4.7, shapes)) for column, text in enumerate(row)],
+        columns=["x", "y", "text"],
     )
-    return altair.layer(edges, neurons, altair.Chart(words).mark_text(fontSize=11).encode(across, up, text="text:N")).properties(width=600, height=300, view=altair.ViewBackground(stroke=None))
+    return altair.layer(edges, neurons, altair.Chart(words).mark_text(fontSize=11).encode(across, up, text="text:N")).properties(
+        width=600, height=300, view=altair.ViewBackground(stroke=None)
+    )
 
 
 def quotient() -> Any:
@@ -301,13 +335,19 @@ def quotient() -> Any:
         found.append((tiny, numpy.linalg.norm(tried - right) / numpy.linalg.norm(right)))
     table = pandas.DataFrame(found, columns=["tiny", "error"])
     power = altair.Axis(format="~e", tickCount=7, grid=False)
-    chart = altair.Chart(table).mark_line(point=True, color=MAIN).encode(
-        altair.X("tiny:Q", scale=altair.Scale(type="log"), title="size of the step", axis=power),
-        altair.Y("error:Q", scale=altair.Scale(type="log"), title="relative error of 15 slopes", axis=power),
-    )  # fmt: skip
+    chart = (
+        altair.Chart(table)
+        .mark_line(point=True, color=MAIN)
+        .encode(
+            altair.X("tiny:Q", scale=altair.Scale(type="log"), title="size of the step", axis=power),
+            altair.Y("error:Q", scale=altair.Scale(type="log"), title="relative error of 15 slopes", axis=power),
+        )
+    )
     words = pandas.DataFrame({"tiny": [3e-12, 1e-2], "error": [1e-1, 1e-1], "text": ["rounding", "the bend of the surface"]})
     text = altair.Chart(words).mark_text(fontSize=12).encode(x="tiny:Q", y="error:Q", text="text:N")
-    return altair.layer(chart, text).properties(title="Dense_1's kernel: the difference quotient against backpropagation", width=440, height=240)
+    return altair.layer(chart, text).properties(
+        title="Dense_1's kernel: the difference quotient against backpropagation", width=440, height=240
+    )
 
 
 def learning() -> Any:
@@ -323,13 +363,19 @@ def learning() -> Any:
             said += [(step, f"({int(row[0])}, {int(row[1])})", output[n, 1]) for n, row in enumerate(x)]
         p = [array - 0.5 * slope for array, slope in zip(p, gradients, strict=True)]
     size = {"width": 290, "height": 220}
-    left = altair.Chart(pandas.DataFrame(losses, columns=["step", "loss"]).round(5)).mark_line(color=MAIN).encode(
-        axis("step", "step", 0, 2000), axis("loss", "loss", 0, 0.3, "y")
-    )  # fmt: skip
+    left = (
+        altair.Chart(pandas.DataFrame(losses, columns=["step", "loss"]).round(5))
+        .mark_line(color=MAIN)
+        .encode(axis("step", "step", 0, 2000), axis("loss", "loss", 0, 0.3, "y"))
+    )
     rows = pandas.DataFrame(said, columns=["step", "what", "output"]).round(4)
     names = list(dict.fromkeys(rows["what"]))
     right = curves(
-        rows, axis("step", "step", 0, 2000), axis("output", 'second output: "XOR is 1"', 0, 1, "y"), names, [FOURTH, MAIN, SECOND, "black"]
+        rows,
+        axis("step", "step", 0, 2000),
+        axis("output", 'second output: "XOR is 1"', 0, 1, "y"),
+        names,
+        [FOURTH, MAIN, SECOND, "black"],
     )
     return altair.hconcat(left.properties(title="Loss", **size), right.properties(title="What the net says of each row", **size))
 
@@ -343,10 +389,22 @@ def frameworks() -> Any:
     chart = curves(
         table.assign(step=table["step"] + 1),
         altair.X("step:Q", scale=altair.Scale(type="log", domain=[1, 2000]), title="step, from 1", axis=altair.Axis(grid=False)),
-        altair.Y("worst:Q", scale=altair.Scale(type="log", domain=[1e-17, 1e-4]), title="relative distance, largest so far", axis=altair.Axis(format="~e", tickCount=6)),
-        names, [COLOURS[name] for name in names], point=True,
-    )  # fmt: skip
-    dash = altair.StrokeDash("dtype:N", scale=altair.Scale(domain=["float32", "float64"], range=[[1, 0], [5, 3]]), title=None, legend=altair.Legend(symbolType="stroke", symbolStrokeColor="black", symbolStrokeWidth=2))
+        altair.Y(
+            "worst:Q",
+            scale=altair.Scale(type="log", domain=[1e-17, 1e-4]),
+            title="relative distance, largest so far",
+            axis=altair.Axis(format="~e", tickCount=6),
+        ),
+        names,
+        [COLOURS[name] for name in names],
+        point=True,
+    )
+    dash = altair.StrokeDash(
+        "dtype:N",
+        scale=altair.Scale(domain=["float32", "float64"], range=[[1, 0], [5, 3]]),
+        title=None,
+        legend=altair.Legend(symbolType="stroke", symbolStrokeColor="black", symbolStrokeWidth=2),
+    )
     return chart.encode(dash).properties(title="Loss: how far each framework is from the reference", width=440, height=260)
 
 
@@ -365,9 +423,15 @@ def disagree() -> Any:
     right = trained(p)
     found = {"other first weights": trained(like_torch), "epsilon 1e-7": trained(p, 1e-7), "float32": trained(p, dtype="float32")}
     table = pandas.concat(
-        pandas.DataFrame({"step": range(200), "apart": abs(losses - right) / right, "what": name}) for name, losses in found.items()
+        pandas.DataFrame({"step": range(200), "apart": abs(losses - right) / right, "what": name})
+        for name, losses in found.items()
     ).query("apart > 0")
-    height = altair.Y("apart:Q", scale=altair.Scale(type="log"), title="relative distance of the loss", axis=altair.Axis(format="~e", tickCount=6))
+    height = altair.Y(
+        "apart:Q",
+        scale=altair.Scale(type="log"),
+        title="relative distance of the loss",
+        axis=altair.Axis(format="~e", tickCount=6),
+    )
     chart = curves(table, axis("step", "step", 0, 200), height, list(found), [SECOND, MAIN, FOURTH])
     return chart.properties(title="Three differences, three characters", width=440, height=240)
 
@@ -381,10 +445,22 @@ def sizes() -> Any:
     scale = altair.Scale(type="log", nice=False, padding=10)
     chart = curves(
         table,
-        altair.X("width:Q", scale=scale, title="width of the hidden layers", axis=altair.Axis(grid=False, values=sorted(set(table["width"])))),
-        altair.Y("ratio:Q", scale=scale, title="time of a training step / numpy's", axis=altair.Axis(values=[0.5, 0.7, 1, 1.5, 2, 3, 5, 8])),
-        names, [COLOURS[name] for name in names], point=True,
-    )  # fmt: skip
+        altair.X(
+            "width:Q",
+            scale=scale,
+            title="width of the hidden layers",
+            axis=altair.Axis(grid=False, values=sorted(set(table["width"]))),
+        ),
+        altair.Y(
+            "ratio:Q",
+            scale=scale,
+            title="time of a training step / numpy's",
+            axis=altair.Axis(values=[0.5, 0.7, 1, 1.5, 2, 3, 5, 8]),
+        ),
+        names,
+        [COLOURS[name] for name in names],
+        point=True,
+    )
     first = table.iloc[0]
     return chart.properties(title=f"{first['day']}, {first['machine']}, one thread", width=440, height=260)
 
@@ -398,7 +474,9 @@ def ring() -> Any:
     distance = numpy.hypot(points[:, 0], points[:, 1])
     inside = ((distance > 0.4) & (distance < 0.8)).astype(int)
     sizes = [2, 16, 16, 2]
-    start = [array for a, b in zip(sizes, sizes[1:], strict=False) for array in (draw.uniform(-1, 1, (a, b)) * numpy.sqrt(6 / (a + b)), numpy.zeros(b))]
+    start = [
+        array for a, b in pairwise(sizes) for array in (draw.uniform(-1, 1, (a, b)) * numpy.sqrt(6 / (a + b)), numpy.zeros(b))
+    ]
 
     def forward(p: Sequence[Any], x: Any) -> list[Any]:
         outputs = [x]
@@ -409,7 +487,8 @@ def ring() -> Any:
 
     def slopes(p: Sequence[Any], step: int) -> tuple[Any, list[Any]]:
         rows = numpy.arange(30 * step, 30 * step + 30) % 240
-        outputs, gradients = forward(p, points[rows]), []
+        outputs = forward(p, points[rows])
+        gradients: list[Any] = []
         share = numpy.exp(outputs[-1] - outputs[-1].max(1, keepdims=True))
         d = (share / share.sum(1, keepdims=True) - numpy.eye(2)[inside[rows]]) / 30
         for n in (2, 1, 0):
@@ -420,14 +499,20 @@ def ring() -> Any:
     p, _ = adam(start, slopes, 0.02, 1200)
     grid = numpy.linspace(-0.96, 0.96, 25)
     cells = numpy.array([(x, y) for x in grid for y in grid])
-    said = pandas.DataFrame(cells.round(4), columns=["x", "y"]).assign(what=numpy.where(forward(p, cells)[-1].argmax(1), "inside", "outside"))
+    said = pandas.DataFrame(cells.round(4), columns=["x", "y"]).assign(
+        what=numpy.where(forward(p, cells)[-1].argmax(1), "inside", "outside")
+    )
     across, up = axis("x", "x", -1, 1), axis("y", "y", -1, 1, "y")
-    colour = altair.Color("what:N", scale=altair.Scale(domain=["inside", "outside"], range=[MAIN, "#E8EAED"]), title="the net says")
+    colour = altair.Color(
+        "what:N", scale=altair.Scale(domain=["inside", "outside"], range=[MAIN, "#E8EAED"]), title="the net says"
+    )
     ends = said.assign(x2=said["x"] + 0.04, y2=said["y"] + 0.04, x=said["x"] - 0.04, y=said["y"] - 0.04).round(4)
     ground = altair.Chart(ends).mark_rect(opacity=0.55).encode(across, up, colour, x2="x2:Q", y2="y2:Q")
     table = pandas.DataFrame(points, columns=["x", "y"]).assign(wanted=inside.astype(str))
     fill = altair.Fill("wanted:N", scale=altair.Scale(domain=["0", "1"], range=["white", "black"]), title="the table says")
-    return altair.layer(ground, altair.Chart(table).mark_circle(size=28, stroke="black", opacity=1).encode(across, up, fill)).properties(width=320, height=320)
+    return altair.layer(
+        ground, altair.Chart(table).mark_circle(size=28, stroke="black", opacity=1).encode(across, up, fill)
+    ).properties(width=320, height=320)
 
 
 FIGURES: dict[str, Callable[[], Any]] = {
@@ -449,7 +534,11 @@ FIGURES: dict[str, Callable[[], Any]] = {
 def stale() -> list[str]:
     """Names of the figures that were made of something else than is there now."""
     mark, folder = f"fingerprint {fingerprint()}", FOLDER / "figures"
-    return [name for name in FIGURES if not (folder / f"{name}.svg").exists() or mark not in (folder / f"{name}.svg").read_text("utf-8")]
+    return [
+        name
+        for name in FIGURES
+        if not (folder / f"{name}.svg").exists() or mark not in (folder / f"{name}.svg").read_text("utf-8")
+    ]
 
 
 def main(words: Sequence[str]) -> int:

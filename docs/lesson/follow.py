@@ -3,16 +3,16 @@
     python docs/lesson/follow.py                       all pages, each in a process of its own
     python docs/lesson/follow.py 03-forward-pass.md    one page
     python docs/lesson/follow.py --write               put what was printed into the pages
-    python docs/lesson/follow.py --write --whole       and run what takes minutes, too
+    python docs/lesson/follow.py --write --whole       and run what is slow, too
 
 A page runs in a folder made for it, with the repository's experiments and documents in it, so that what it writes is gone afterwards.
 
 - `python` runs; all blocks of a page share their names. One that begins with `# mine/NAME` is a file that the reader saves: it is written.
 - `toml` always is such a file.
 - `sh` runs in bash. A comment `exit code 1` in it says how it ends, where that is not with 0.
-- `text` right behind a block is what that block prints: of Python to the letter, of commands with numbers masked. A line `...` stands for lines
-  that are left out.
-- A comment `<!-- quick: COMMAND -->` right above a block is run in its place; what the block prints is written by `--whole` and not compared.
+- `text` right behind a block is what that block prints: of Python to the letter, of commands with numbers masked. A line `...` stands for
+  lines that are left out.
+- A block below `<!-- slow -->` takes a while: only `--whole` runs it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAGES = tuple(path.name for path in sorted(FOLDER.glob("*.md")))
 #: what a reader finds in the repository and a page may use
 LINKED = ("experiments", "docs", "results/reference")
 BLOCK = re.compile(
-    r"(?:<!-- quick: (?P<quick>.*?) -->\n)?^```(?P<kind>python|sh|toml)\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?",
+    r"(?P<slow><!-- slow -->\n)?^```(?P<kind>python|sh|toml)\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
 SAVED = re.compile(r"# (mine/\S+)\n")
@@ -55,7 +55,7 @@ class Block:
     Attributes:
         kind: python, sh or toml.
         code: what it holds.
-        quick: the command that is run in its place, where it takes minutes.
+        slow: whether it takes too long for a test.
         shown: what the page says that it prints; None where it says nothing.
         place: of `shown` in the page, in characters.
         line: of the page where it begins, from 1.
@@ -63,7 +63,7 @@ class Block:
 
     kind: str
     code: str
-    quick: str | None
+    slow: bool
     shown: str | None
     place: tuple[int, int]
     line: int
@@ -72,12 +72,19 @@ class Block:
 def blocks(text: str) -> list[Block]:
     """The blocks of a page, from top to bottom."""
     return [
-        Block(match["kind"], match["code"], match["quick"], match["shown"], match.span("shown"), text.count("\n", 0, match.start()) + 1)
+        Block(
+            match["kind"],
+            match["code"],
+            bool(match["slow"]),
+            match["shown"],
+            match.span("shown"),
+            text.count("\n", 0, match.start()) + 1,
+        )
         for match in BLOCK.finditer(text)
     ]
 
 
-def run(block: Block, names: dict[str, Any], whole: bool) -> str:
+def run(block: Block, names: dict[str, Any]) -> str:
     """Do what a block says; what it printed.
 
     Raises:
@@ -90,7 +97,7 @@ def run(block: Block, names: dict[str, Any], whole: bool) -> str:
         path.write_text(block.code, encoding="utf-8")
         return ""
     if block.kind == "sh":
-        return shell(block.code if whole or block.quick is None else block.quick)
+        return shell(block.code)
     place, printed = f"block at line {block.line}", io.StringIO()
     # frameworks and tracebacks look for the lines of a function where they look for those of a file
     linecache.cache[place] = (len(block.code), None, block.code.splitlines(keepends=True), place)
@@ -128,7 +135,9 @@ def renewed(shown: str, printed: str, exact: bool) -> str:
     new, at = [], 0
     for piece in re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE):
         wanted = [line if exact else masked(line) for line in piece.rstrip("\n").split("\n")] if piece else []
-        found = next((start for start in range(at, len(known) - len(wanted) + 1) if known[start : start + len(wanted)] == wanted), None)
+        found = next(
+            (start for start in range(at, len(known) - len(wanted) + 1) if known[start : start + len(wanted)] == wanted), None
+        )
         if found is None:
             raise WentWrong(f"not printed:\n{piece}\nprinted:\n{printed}")
         at = found + len(wanted)
@@ -146,9 +155,11 @@ def follow(name: str, whole: bool = False) -> str:
     names: dict[str, Any] = {"__name__": "__main__"}
     new, end = [], 0
     for block in blocks(text):
+        if block.slow and not whole:
+            continue
         try:
-            printed = run(block, names, whole)
-            if block.shown is not None and (whole or block.quick is None):
+            printed = run(block, names)
+            if block.shown is not None:
                 new += [text[end : block.place[0]], renewed(block.shown, printed, block.kind == "python")]
                 end = block.place[1]
         except Exception as problem:
@@ -158,7 +169,6 @@ def follow(name: str, whole: bool = False) -> str:
 
 def same(old: str, new: str) -> bool:
     """Whether two texts of a page are the same but for the numbers that commands print."""
-
 
     def shown(block: Block) -> list[str]:
         lines = (block.shown or "").split("\n")
@@ -184,7 +194,9 @@ def in_a_folder(name: str, write: bool, whole: bool) -> None:
     if write:
         (FOLDER / name).write_text(new, encoding="utf-8")
     elif not same(old, new):
-        raise WentWrong(f"docs/lesson/{name} shows other output than its blocks print; python docs/lesson/follow.py --write {name}")
+        raise WentWrong(
+            f"docs/lesson/{name} shows other output than its blocks print; python docs/lesson/follow.py --write {name}"
+        )
 
 
 def main(words: Sequence[str]) -> int:
@@ -192,7 +204,7 @@ def main(words: Sequence[str]) -> int:
     reader = argparse.ArgumentParser(description="Follow the lesson as a reader does.")
     reader.add_argument("pages", nargs="*", metavar="PAGE", help=", ".join(PAGES))
     reader.add_argument("--write", action="store_true", help="put what was printed into the pages")
-    reader.add_argument("--whole", action="store_true", help="run what takes minutes, too")
+    reader.add_argument("--whole", action="store_true", help="run what is slow, too")
     said = reader.parse_args(words)
     pages = said.pages or PAGES
     if len(pages) > 1:
