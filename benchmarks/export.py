@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.export import ONNX, TARGETS, NotWritten
 from harness.worker.conformance import cases
-from tests import graphs, scripts
+from tests import onnx_files, scripts
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 
@@ -28,8 +28,8 @@ def results(target: str, names: Sequence[str | Path], folder: Path) -> Iterator[
     if target != ONNX:
         yield target, scripts.tried(target, names, folder)
         return
-    for dtype in graphs.DTYPES:
-        yield f"{ONNX} {dtype}", graphs.tried(names, dtype, folder)
+    for dtype in onnx_files.DTYPES:
+        yield f"{ONNX} {dtype}", onnx_files.tried(names, dtype, folder)
 
 
 def main() -> None:

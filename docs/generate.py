@@ -35,10 +35,10 @@ from harness.worker.conformance import cases
 from harness.worker.conformance.data import drawn
 from harness.worker.probes import PROBES
 
-DOCUMENTS = ("README.md", "docs/reference.md", "docs/frameworks.md")
+PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])
+DOCUMENTS = ("README.md", *(path.relative_to(ROOT).as_posix() for path in PAGES))
 #: what harness itself depends on
 BUNDLED = ("numpy", "sklearn")
-PART = re.compile(r"(<!-- (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def command(*words: str) -> str:
@@ -51,6 +51,17 @@ def table(name: str) -> str:
     """The committed table of an experiment."""
     reference = read(ROOT / "results" / "reference" / name)
     return "\n".join(rows(reference))
+
+
+#: columns of a committed table that fit beside each other on a page
+NARROW = ("arm", "last loss", "gradient error", "x floor", "test accuracy", "step / numpy", "peak memory / numpy")
+
+
+def narrow(name: str) -> str:
+    """The same with fewer columns, of each arm and of one reference."""
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in table(name).splitlines()]
+    kept = [index for index, title in enumerate(cells[0]) if title in NARROW]
+    return "\n".join(dict.fromkeys(f"| {' | '.join(line[index] for index in kept)} |" for line in cells))
 
 
 def source(path: str) -> str:
@@ -203,6 +214,7 @@ def float64_graphs() -> str:
 PARTS: dict[str, Callable[..., str]] = {
     "output": command,
     "table": table,
+    "narrow": narrow,
     "source": source,
     "list": listing,
     "arms": arms,
@@ -214,6 +226,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "speed": speed,
     "float64-graphs": float64_graphs,
 }
+#: `<!-- NAME WORDS -->` to `<!-- end -->`; other comments are those of docs/sessions.py
+PART = re.compile(rf"(<!-- (?P<name>(?:{'|'.join(PARTS)}|support)\b[^>:]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 #: families of items, in the order of the table
 FAMILIES = ("layer", "activation", "loss", "optimizer", "schedule", "regularizer", "option")
 
@@ -225,7 +239,7 @@ def filled(text: str) -> str:
         kind, *words = match["name"].split()
         if kind == "support":
             return f"{match[1]}{support(match[0])}\n{match[3]}"
-        return f"{match[1]}{PARTS[kind](*words)}\n{match[3]}" if kind in PARTS else match[0]
+        return f"{match[1]}{PARTS[kind](*words)}\n{match[3]}"
 
     return PART.sub(part, text)
 

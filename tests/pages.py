@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,19 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.loaded: list[str] = []
         self.tags: list[str] = []
+        self.roles: list[str] = []
         self.feed(text)
+
+    @property
+    def headings(self) -> list[int]:
+        """Their levels, in order."""
+        return [int(tag[1]) for tag in self.tags if re.fullmatch("h[1-6]", tag)]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note it."""
         found = dict(attrs)
         self.tags.append(tag)
+        self.roles += [f"{tag} {found['role']}"] if "role" in found else []
         self.ids += [found["id"] or ""] if "id" in found else []
         self.links += [found["href"] or ""] if tag == "a" else []
         self.loaded += [value for name, value in found.items() if name in ("src", "data") and value] + (
@@ -33,7 +41,7 @@ class Seen:
     """A page in a browser, with what it said and asked for."""
 
     def __init__(self, browser: Any, path: Path, address: str = "", **options: Any) -> None:
-        self.page = browser.new_context(viewport={"width": 1280, "height": 900}, **options).new_page()
+        self.page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)

@@ -12,8 +12,10 @@ from types import ModuleType
 import pytest
 
 from tests.conftest import ROOT
+from tests.test_architecture import FLOORS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def module(path: Path) -> ModuleType:
@@ -32,14 +34,15 @@ def test_generated_parts_are_up_to_date() -> None:
     assert found.returncode == 0, found.stderr
 
 
-def test_picture_is_of_the_committed_tables() -> None:
-    """The picture names the fingerprint of the tables that it was drawn from."""
+def test_pictures_are_of_the_committed_tables() -> None:
+    """Each names the fingerprint of the tables that it was drawn from."""
     picture = module(ROOT / "docs" / "picture.py")
-    assert f"fingerprint {picture.fingerprint()}" in (ROOT / "docs" / "digits-mlp.svg").read_text(encoding="utf-8")
+    for path in picture.PICTURES:
+        assert f"fingerprint {picture.fingerprint()}" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-def test_python_of_the_readme_runs(block: str) -> None:
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", COMMANDS, re.DOTALL))
+def test_python_of_the_commands_runs(block: str) -> None:
     """Every Python block runs as it stands."""
     found = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
@@ -60,17 +63,29 @@ def test_experiment_of_the_readme_is_the_shipped_one() -> None:
         path.unlink()
 
 
-def test_links_lead_somewhere() -> None:
-    """Every relative link in the documents is a file."""
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/reference.md", "docs/frameworks.md", "results/README.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for link in re.findall(r"\]\(([^)#]+)\)", text):
-            if "://" not in link:
-                assert (ROOT / name).parent.joinpath(link).exists(), f"{name}: {link}"
-
-
 def test_every_experiment_has_a_reference() -> None:
     """Every shipped experiment is committed as a reference, of the experiment as it stands."""
     for path in (ROOT / "experiments").glob("*.toml"):
         committed = ROOT / "results" / "reference" / path.stem / "experiment.toml"
         assert committed.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+
+
+def test_the_house_is_the_house() -> None:
+    """CONTRIBUTING shows every part of harness on the floor on which tests/test_architecture.py has it."""
+    house = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The house")[2].split("```")[1]
+    shown, floor = {}, 0
+    for line in house.strip().splitlines():
+        floor = int(line[0]) if line[0].isdigit() else floor
+        shown.update(dict.fromkeys(re.findall(r"harness/(\w+)/", line), floor))
+    folders = {path.parent.name for path in (ROOT / "harness").glob("*/*.py")} - {"templates"}
+    assert shown == {name: FLOORS[name] for name in folders}
+
+
+def test_pages_show_what_their_files_say() -> None:
+    """What is cut out of the files of a port and a backend stands there."""
+    files = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "howto" / "port").glob("*.py")))
+    page = (ROOT / "docs" / "howto" / "port-a-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert blocks
+    for line in "".join(blocks).splitlines():
+        assert line.strip() in files or line in ("...", "optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)"), line

@@ -25,7 +25,7 @@ from harness.interface import load_arrays, nested_state
 from harness.spec import wired
 from harness.worker.conformance import cases, items
 
-from . import graphs, scripts
+from . import onnx_files, scripts
 from .conftest import ROOT, Command
 from .covering import covering
 
@@ -139,7 +139,7 @@ def learned(harness: Command, results: Path) -> None:
         (final,) = results.glob(f"runs/*/arms/{arm}*/final.npz")
         outputs = load_arrays(out / "kept.npz")["outputs"]
         for state, same in ((nested_state(load_arrays(final)), True), (initial_state(found.spec, 5), False)):
-            right = graphs.right(found.spec, state, batch)
+            right = onnx_files.right(found.spec, state, batch)
             assert (scripts.off(outputs, right.outputs, right.size) <= right.allowed["float32"]) == same
     refused: list[tuple[Path | None, str, str, str]] = [
         (out, "onnx", "torch", "take --weights first"),

@@ -77,8 +77,8 @@ def results(harness: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sweep = folder / "sweeps" / "swept-20261107T120000Z-0000"
     sweep.mkdir(parents=True)
     shutil.copy(real / "manifest.json", sweep)
-    changed = {"schema": "harness.sweep/1", "sweep": {"train.batch_size": [1, 2]}, "timing": {"preset": "careful"}, "arms": ["numpy", "torch"]}
-    edit(sweep / "manifest.json", **changed)
+    changed = {"schema": "harness.sweep/1", "sweep": {"train.batch_size": [1, 2]}, "timing": {"preset": "careful"}}
+    edit(sweep / "manifest.json", arms=["numpy", "torch"], **changed)
     (sweep / "cells.csv").write_text(CELLS, "utf-8")
     copy_references(folder, "xor", "line", "sine-gru")
     (folder / "reference" / "line" / "errors.csv").write_text("step,tensor,floor,numpy\n0,kernel,1e-7,3e-7\n", "utf-8")

@@ -222,14 +222,14 @@ def test_other_shapes_are_said(experiment: Path) -> None:
     assert "another shape" in item.reason
 
 
-# the README -------------------------------------------------------------------------------------------------------------
+# the documents ----------------------------------------------------------------------------------------------------------
 
 
-def test_table_of_the_readme(tmp_path: Path, installed: dict[str, Any]) -> None:
+def test_table_of_the_documents(tmp_path: Path, installed: dict[str, Any]) -> None:
     """It names every default that differs, and how far each moves the first gradient of the reference."""
     table = [
         line.strip("| ").split("|")
-        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        for line in (ROOT / "docs" / "howto" / "port-a-model.md").read_text(encoding="utf-8").splitlines()
         if " instead of " in line
     ]
     shown = {

@@ -231,9 +231,8 @@ def test_a_fault_is_cut_down(name: str, harness: Callable[..., Any], tmp_path: P
     assert tree["data"]["type"] == "random"
     assert tree["data"]["rows"] == rows
     if name == "lstm_gates":
-        (block,) = re.findall(
-            rf"reduce tests/.*?:{name}\n\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
-        )
+        page = (ROOT / "docs" / "howto" / "port-a-model.md").read_text(encoding="utf-8")
+        (block,) = re.findall(rf"reduce tests/.*?:{name}\n```\n\n```text\n(.*?)```", page, re.DOTALL)
         assert set(block.splitlines()) <= set(text.replace(str(source), "tests/faults/several.toml").splitlines())
     (line,) = re.findall(r"^# python -m harness (run .*)$", text, re.MULTILINE)
     if name == "lstm_gates":

@@ -86,7 +86,12 @@ def this_python() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def created_folder() -> Path:
-    """Where environments are created: HARNESS_CACHE, or the user's cache folder."""
+def cache_folder() -> Path:
+    """Where things lie that can be made again: HARNESS_CACHE, or the user's cache folder."""
     given = os.environ.get("HARNESS_CACHE")
-    return (Path(given).expanduser() if given else platformdirs.user_cache_path(APPLICATION)) / "environments"
+    return Path(given).expanduser() if given else platformdirs.user_cache_path(APPLICATION)
+
+
+def created_folder() -> Path:
+    """Where environments are created."""
+    return cache_folder() / "environments"

@@ -104,7 +104,8 @@ def entry(kind: str, folder: Path) -> Entry:
     plain = Entry(word, folder, state, experiment_of(folder.name), started=day_of(folder.name))
     try:
         if not (folder / "manifest.json").exists():
-            return replace(plain, arms=list(heads(folder)), note="" if plain.state == "in progress" else "it did not end")
+            note = "" if plain.state == "in progress" else "it did not end"
+            return replace(plain, arms=[judged(row) for row in heads(folder)], note=note)
         return summarised(plain, read_document(folder / "manifest.json", schema))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
         return replace(plain, state="damaged", note=f"it cannot be read: {problem}")
@@ -117,16 +118,27 @@ def summarised(plain: Entry, manifest: Mapping[str, Any]) -> Entry:
         OSError, ValueError, LookupError, TypeError, AttributeError: a file is damaged.
     """
     path = plain.folder / SUMMARY_FILE
-    summary = read_document(path, "harness.summary/1") if path.exists() else {"arms": list(heads(plain.folder))}
-    arms = [{**row, "arm": str(row["arm"]), "verdict": str(row["verdict"] or "")} for row in summary["arms"]]
+    summary: dict[str, Any] = read_document(path, "harness.summary/1") if path.exists() else {"arms": list(heads(plain.folder))}
+    arms = [judged(row) for row in summary["arms"]]
     place = {arm: index for index, arm in enumerate(manifest["arms"])}
     arms.sort(key=lambda row: place.get(row["arm"], len(place)))
     return replace(
         plain, state="interrupted" if manifest["interrupted"] else "complete", experiment=str(manifest["experiment"]),
-        dtype=str(manifest["dtype"]), started=str(manifest["started"]), arms=arms, exit_code=summary.get("exit_code"),
+        dtype=str(manifest["dtype"]), started=str(manifest["started"]), arms=arms,
+        exit_code=None if summary.get("exit_code") is None else int(summary["exit_code"]),
         timing=str((manifest.get("timing") or {}).get("preset", "")), fastest=str(summary.get("fastest", "")),
         machine=machine(manifest["environment"]),
     )  # fmt: skip
+
+
+def judged(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An arm's row of a summary.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is none.
+    """
+    numbers = {name: None if row.get(name) is None else float(row[name]) for name in ("gradient_error", "floor_ratio")}
+    return {**row, **numbers, "arm": str(row["arm"]), "verdict": str(row["verdict"] or "")}
 
 
 def heads(folder: Path) -> Iterator[dict[str, Any]]:

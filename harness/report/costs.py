@@ -94,4 +94,4 @@ def names() -> Any:
     """Arms from top to bottom."""
     import altair
 
-    return altair.Axis(labelFontSize=12, labelLimit=220, ticks=False, domain=False)
+    return altair.Axis(labelFontSize=12, labelLimit=220, labelPadding=8, ticks=False, domain=False)

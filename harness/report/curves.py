@@ -60,7 +60,7 @@ def losses_of(table: pandas.DataFrame) -> Any:
         return None
     positive = (table["loss"] > 0).all() and (table["reference"].dropna() > 0).all()
     scale = altair.Scale(type="log", nice=False, padding=8) if positive else altair.Scale(zero=False, nice=False, padding=8)
-    lines_at = altair.Axis(values=decades(*ends(table["loss"])), format="~g") if positive else altair.Axis()
+    lines_at = altair.Axis(values=decades(*ends(table["loss"])), format=written(*ends(table["loss"]))) if positive else altair.Axis()
     step, loss = axis(), altair.Y("loss:Q", title="loss", scale=scale, axis=lines_at)
     under = table.drop_duplicates("step").dropna(subset=["reference"])
     right = altair.Y("reference:Q", title="loss", scale=scale)
@@ -117,6 +117,11 @@ def unfinished(table: pandas.DataFrame) -> list[str]:
 def ends(values: pandas.Series) -> tuple[float, float]:
     """The smallest and the largest of some numbers."""
     return float(values.min()), float(values.max())
+
+
+def written(low: float, high: float) -> str:
+    """How numbers beside an axis are written: as they are, or as powers where they are very small or large."""
+    return "~g" if low >= 1e-5 and high < 1e6 else "~e"
 
 
 def axis() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -124,17 +125,35 @@ def save(chart: Any, path: Path) -> None:
     beside.replace(path)
 
 
+#: of a logarithmic axis, about; where there would be more, powers of ten are left out evenly
+MOST_LINES = 9
+
+
 def decades(low: float, high: float) -> list[float]:
     """Where a logarithmic axis has its lines: at powers of ten, or at their doubles and fives too where there are few."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = range(first, last + 1, 1 + (last - first) // MOST_LINES)
     factors = (1.0,) if len(powers) > 4 else (1.0, 2.0, 5.0)
     return [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
 
 
 @cache
 def vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script: a page brings them along and asks no network."""
+    """Vega, Vega-Lite and vega-embed as one script: a page brings them along and asks no network. Bundling takes seconds, so that the
+    script is kept in the cache."""
+    from importlib.metadata import version
+
+    from ..environments.environment import cache_folder
+    from ..records.store import write_text
+
+    kept = cache_folder() / f"vega-{version('vl-convert-python')}.js"
+    if kept.exists():
+        return kept.read_text(encoding="utf-8")
     from vl_convert import javascript_bundle
 
     bundled: Any = javascript_bundle  # its types ask for an argument that it can do without
-    return str(bundled()).replace("</script", "<\\/script")
+    script = str(bundled()).replace("</script", "<\\/script")
+    with suppress(OSError):  # a cache that cannot be written costs time, nothing else
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(kept, script)
+    return script

@@ -7,13 +7,15 @@ from typing import Any
 
 import pandas
 
+from ..tables.growth import crossings
 from ..tables.sweep import Sweep
-from .curves import arms_of
+from .curves import WIDTH, arms_of
 from .drawing import chosen, hue
 
 
 def growth(cells: pandas.DataFrame, key: str, others: Sequence[str]) -> Any:
-    """A chart: microseconds of a step over the key, both in logarithms, a line an arm; side by side for every value of the other keys.
+    """A chart: microseconds of a step over the key, both in logarithms, a line an arm, and where the fastest changes; side by side for
+    every value of the other keys.
 
     Args:
         cells: of a sweep.
@@ -24,18 +26,29 @@ def growth(cells: pandas.DataFrame, key: str, others: Sequence[str]) -> Any:
 
     table = cells[["arm", key, "step_us"]].rename(columns={key: "value"})
     table["where"] = ["; ".join(f"{other} = {row[other]}" for other in others) for _, row in cells.iterrows()]
+    table = table.dropna(subset=["step_us"])
     scale = altair.Scale(type="log", nice=False, padding=12)
-    lines = (
-        chosen(altair.Chart(table.dropna(subset=["step_us"]), width=360 if others else 640, height=280))
-        .mark_line(point=True)
-        .encode(
-            altair.X("value:Q", title=key, scale=scale, axis=altair.Axis(grid=False)),
-            altair.Y("step_us:Q", title="training step, microseconds", scale=scale),
-            *hue(arms_of(table)),
-            tooltip=["arm:N", altair.Tooltip("value:Q", title=key), altair.Tooltip("step_us:Q", format=".4g")],
-        )
-    )
-    return lines.facet(altair.Facet("where:N", title=None), columns=2) if others else lines
+    across = altair.X("value:Q", title=key, scale=scale, axis=altair.Axis(grid=False))
+    base = altair.Chart().encode(across)
+    tips = ["arm:N", altair.Tooltip("value:Q", title=key), altair.Tooltip("step_us:Q", format=".4g")]
+    up = altair.Y("step_us:Q", title="training step, microseconds", scale=scale)
+    lines = chosen(base).transform_filter("!datum.crossing").mark_line(point=True).encode(up, *hue(arms_of(table)), tooltip=tips)
+    crossed = base.transform_filter("datum.crossing")
+    at = altair.Tooltip("value:Q", title=key, format=".3g")
+    rules = crossed.mark_rule(strokeDash=[2, 3], strokeWidth=1).encode(tooltip=["crossing:N", at])
+    labels = crossed.mark_text(align="left", dx=4, y=10).encode(text="crossing:N")
+    chart = (lines + rules + labels).properties(width=360 if others else WIDTH, height=280)
+    data = pandas.concat([table, pandas.DataFrame(crossovers(table), columns=["where", "value", "crossing"])], ignore_index=True)
+    return chart.facet(altair.Facet("where:N", title=None), data=data, columns=2) if others else chart.properties(data=data)
+
+
+def crossovers(table: pandas.DataFrame) -> list[tuple[str, float, str]]:
+    """Where the fastest changes, in every part of a chart: the part, the key's value, from whom to whom."""
+    found = []
+    for where, each in table.assign(tier=None).groupby("where", sort=False):
+        for one in crossings(each.astype(object).to_dict("records"), "value"):
+            found.append((str(where), one.at, f"{one.before} → {one.behind}"))
+    return found
 
 
 def of_sweep(found: Sweep) -> Any:

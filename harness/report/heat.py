@@ -19,6 +19,8 @@ LEVELS = (0.1, 0.5, 1.0, LIMIT, 100 * LIMIT)
 #: the colours on white, as page.css mixes them: blue below the ceiling, orange above
 TINTS = ("#7eabd2", "#b0cce4", "#dae7f2", "#fbece0", "#f0bf93", "#e48a3a")
 MEANINGS = ("a tenth of the {0} or less", "up to half", "up to the {0}", f"up to {LIMIT:g} {{0}}s", "beyond", "far beyond")
+#: maps of more parameters are folded away where all is rounding
+TALL = 16
 FAULT, MAGNIFIED = "!", "~"
 INTRODUCTION = "Relative error of each gradient in steps that start from the reference's state. {0} Every cell is a link to itself."
 UNITS = {
@@ -60,7 +62,8 @@ def maps(found: pandas.DataFrame, unit: str = "ceiling") -> list[Part | None]:
     if found.empty:
         return []
     parts: list[Part | None] = [Text([INTRODUCTION.format(UNITS[unit])]), meanings(found, unit)]
-    parts += [arm_map(str(arm), each) for arm, each in found.groupby("arm", sort=False)]
+    many = found["tensor"].nunique() > TALL
+    parts += [arm_map(str(arm), each, many and each["times"].max() <= LIMIT) for arm, each in found.groupby("arm", sort=False)]
     rows = [{**row, "step": str(row["step"])} for row in found.astype(object).to_dict("records")]
     numbers = dict.fromkeys(("error", "floor", "ceiling", "times"), number(3))
     columns = {"arm": words, "tensor": words, "step": words, **numbers, "verdict": words}
@@ -77,14 +80,14 @@ def meanings(found: pandas.DataFrame, unit: str) -> Key:
     return Key([*colours, *(("", sign, text) for sign, text in beside if sign in marks)])
 
 
-def arm_map(arm: str, found: pandas.DataFrame) -> Table:
+def arm_map(arm: str, found: pandas.DataFrame, folded: bool = False) -> Table:
     """Parameters down, forced steps to the right."""
     steps = list(dict.fromkeys(found["step"]))
     rows = []
     for tensor, line in found.groupby("tensor", sort=False):
         boxes = {row["step"]: box(arm, row) for row in line.to_dict("records")}
         rows.append(Row([Cell(str(tensor)), *(boxes.get(step, Cell("")) for step in steps)], arm))
-    return Table([("gradient of", False), *((f"step {step}", False) for step in steps)], rows, caption=arm, arm=arm)
+    return Table([("gradient of", False), *((f"step {step}", False) for step in steps)], rows, caption=arm, arm=arm, folded=folded)
 
 
 def box(arm: str, row: Mapping[Any, Any]) -> Cell:

@@ -75,7 +75,7 @@ def choices(entries: Sequence[Entry]) -> Choices:
         "experiment": {found.experiment for found in entries}, "arm": {row["arm"] for found in entries for row in found.arms},
         "verdict": {verdict for found in entries for verdict in found.verdicts}, "ended": {found.outcome for found in entries},
     }  # fmt: skip
-    return Choices({key: sorted(found - {""}) for key, found in values.items()})
+    return Choices({key: sorted(map(clean, found - {""})) for key, found in values.items()})
 
 
 def listing(what: str, entries: Sequence[Entry], home: Path, tints: Mapping[str, str]) -> Listing | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..interface import LIMIT
+from ..records.record import Record
 from ..tables import Run
 from .costs import memory, times
 from .curves import MOST, distance, losses, unfinished
@@ -29,7 +30,7 @@ GREY = "Grey is what rounding alone does: the largest of the replicas of the ref
 BLOCKS = "Each mark is the median step of a timed block, the dot the median over launches, the line their range."
 SUMMARY: Mapping[str, Format] = {
     "arm": words, "verdict": words, "first_difference": words, "gradient_error": error, "floor_ratio": error, "final_loss": number(6),
-    "metric": number(4), "step_us": fixed(1), "peak_mib": fixed(0), "form": words, "reason": words,
+    "metric": number(4), "step_us": fixed(1), "peak_mib": fixed(0), "form": words,
 }  # fmt: skip
 SUMMARY_NAMES = {
     "gradient_error": "gradient error", "floor_ratio": "× floor", "step_us": "step, µs", "peak_mib": "memory, MiB",
@@ -118,28 +119,31 @@ def summary(run: Run) -> Table | None:
     """An arm a row: what most readers need. Forms that do not differ are said below."""
     found = rows(run.summary)
     for row, record in zip(found, run.arms, strict=True):
-        row["reason"] = record.reason
-        row["first_difference"] = first_difference(run, record.arm, row["first_difference"])
+        row["first_difference"] = first_difference(record, row["first_difference"])
     forms = {row["form"] for row in found if row["form"]}
     alike = f" All in the form {next(iter(forms))}." if len(forms) == 1 else ""
     columns = {name: text for name, text in SUMMARY.items() if name != "form" or len(forms) > 1}
     return table(found, columns, {**SUMMARY_NAMES, "metric": run.metric_name}, note=f"{SUMMED}{alike}")
 
 
-def first_difference(run: Run, arm: str, text: str) -> Cell | str:
+def first_difference(record: Record, text: str) -> Cell | str:
     """Where an arm first differs, a link into its map where it is a gradient."""
-    first = next(record.facts.get("first") for record in run.arms if record.arm == arm)
+    first = record.facts.get("first")
     if not first or first["kind"] != "gradients" or isinstance(first["step"], str):
         return text
-    return Cell(text, href=f"#{place_of(arm, first['tensor'], first['step'])}")
+    return Cell(text, href=f"#{place_of(record.arm, first['tensor'], first['step'])}")
 
 
 def remarks(run: Run) -> list[str]:
     """What is said beside the numbers."""
-    return [
-        *(f"Before the numbers: {line}" for line in before(run)), *(line.strip() for line in causes(run)),
-        *(f"{note}." for note in run.manifest.get("notes", [])),
-    ]  # fmt: skip
+    found = [f"{record.arm}: {record.status}: {record.reason}" for record in run.arms if record.reason]
+    found += [f"Before the numbers: {line}" for line in before(run)]
+    for line in causes(run):
+        if line.startswith(" "):  # it belongs to the line before
+            found[-1] = f"{found[-1]}. {line.strip()}"
+        else:
+            found.append(line)
+    return [*found, *(f"{note}." for note in run.manifest.get("notes", []))]
 
 
 def probes(run: Run) -> Table | None:

@@ -23,8 +23,9 @@ def sweep_page(found: Sweep) -> str:
     """
     facts = found.manifest
     lines = list(said(found))
-    lead = [*(lines[:1] or ["No arm overtakes another."]), *([facts["description"]] if facts.get("description") else [])]
-    lead.append(f"{facts['dtype']}, {facts['device']}, {facts['threads']} threads, seed {facts['seed']}; {facts['started'][:10]}")
+    lead = [*(lines[:1] or ["No arm overtakes another."]), *([f"{facts['description'].rstrip('.')}."] if facts.get("description") else [])]
+    threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
+    lead.append(f"{facts['dtype']}, {facts['device']}, {threads}, seed {facts['seed']}; {facts['started'][:10]}.")
     sections = [
         Section("growth", "How steps grow", [*sweep_figures(found), Text([*lines[1:], *troubles(found)])]),
         Section("cells", "All programs", [cells(found)]),
@@ -37,7 +38,7 @@ def sweep_figures(found: Sweep) -> list[Figure]:
     """The picture of a sweep."""
     chart = of_sweep(found)
     ranks = found.manifest["timing"]["preset"] != "smoke"
-    caption = f"Median microseconds of a training step{'' if ranks else ', indicative'}; both axes are logarithmic."
+    caption = f"Median of a training step{'' if ranks else ', indicative'}; both axes are logarithmic. Dotted: where the fastest changes."
     return [] if chart is None else [Figure("growth", "Training step", caption, "Step time of each arm over the swept key", chart)]
 
 

@@ -30,8 +30,9 @@ def headline(run: Run) -> str:
 
 def shown(run: Run) -> str:
     """What stands behind the headline."""
-    text = verdict(run).partition(" agree with the reference: ")[2] or verdict(run)
-    return text[:1].upper() + text[1:]
+    text = verdict(run)
+    near = text.partition(" agree with the reference: ")[2]
+    return f"{near[:1].upper()}{near[1:]}" if near else text
 
 
 def listed(names: Sequence[str]) -> str:

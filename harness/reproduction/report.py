@@ -74,7 +74,7 @@ def own(reference: Reference, arm: str) -> str:
     forms = reference.manifest["arms"][arm]["forms"] or {}
     form = ",".join(f"{name}={value}" for name, value in sorted(forms.items()))
     found = [name for name in reference.tables["losses"].columns if name.startswith("reference")]
-    return next((name for name in found if name.replace(" ", "") == f"reference[{form}]"), found[0])
+    return str(next((name for name in found if name.replace(" ", "") == f"reference[{form}]"), found[0]))
 
 
 def losses(reference: Reference) -> pandas.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -183,8 +183,8 @@ class Run:
         package's door leads to."""
         from .. import display
 
-        shown: dict[str, str] = display(self)
-        return shown
+        bundle: Callable[[Run], dict[str, str]] = display
+        return bundle(self)
 
     @property
     def metric_name(self) -> str:

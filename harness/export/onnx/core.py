@@ -55,7 +55,7 @@ def take(here: Here) -> Value:
 
 def dropout(here: Here) -> Value:
     """ONNX's own, which does nothing in inference."""
-    rate = here.constant("rate", numpy.array(here.layer.rate, numpy.float32))
+    rate = here.constant("rate", numpy.array(float(here.layer.rate)))
     return here.give("Dropout", here.x(here.layout), rate, layout=here.layout)
 
 

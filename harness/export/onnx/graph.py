@@ -84,11 +84,11 @@ class Graph:
         self.taken.add(found)
         return found
 
-    def array(self, name: str, array: Any) -> str:
-        """An array under its name; floats become those of the graph."""
+    def array(self, name: str, array: Any, dtype: str = "") -> str:
+        """An array under its name; floats become those of the graph, or of another dtype."""
         from onnx import numpy_helper
 
-        native = array.astype(self.dtype) if array.dtype.kind == "f" else array
+        native = array.astype(dtype or self.dtype) if array.dtype.kind == "f" else array
         self.arrays[name] = numpy_helper.from_array(native, name)
         return name
 
@@ -124,5 +124,3 @@ class Graph:
             axes = [value.order.index(axis) for axis in order(layout, value.rank)]
             self.add(value.name, "Transpose", [value.tensor(value.layout)], [wanted], self.free(f"{value.name}/Transpose"), perm=axes)
         return wanted
-
-

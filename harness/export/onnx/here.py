@@ -53,9 +53,9 @@ class Here:
         """A parameter or statistic in the graph under its own name; an array where it lies otherwise there."""
         return self.graph.array(f"{self.node.name}/{short}", self.parameter(short) if array is None else array)
 
-    def constant(self, word: str, array: Any) -> str:
-        """An array that is not learned."""
-        return self.graph.array(self.graph.free(f"{self.node.name}/{word}"), array)
+    def constant(self, word: str, array: Any, dtype: str = "") -> str:
+        """An array that is not learned; its floats are the graph's, or of another dtype."""
+        return self.graph.array(self.graph.free(f"{self.node.name}/{word}"), array, dtype)
 
     def bias(self) -> list[str]:
         """Its bias, if it has one."""

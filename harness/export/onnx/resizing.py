@@ -18,12 +18,9 @@ def up_sampling(here: Here) -> Value:
 
 def resized(here: Here, layout: str, **attributes: str) -> Value:
     """Each axis several times as long. The factors are float32 in any graph."""
-    from onnx import numpy_helper
-
     value = Value("", here.node.input_shape, layout)
-    name = here.graph.free(f"{here.node.name}/scales")
-    here.graph.arrays[name] = numpy_helper.from_array(numpy.array(value.spread(here.layer.factors, 1), numpy.float32), name)
-    return here.give("Resize", here.x(layout), "", name, layout=layout, **attributes)
+    scales = here.constant("scales", numpy.array(value.spread(here.layer.factors, 1), numpy.float32), "float32")
+    return here.give("Resize", here.x(layout), "", scales, layout=layout, **attributes)
 
 
 def zero_padding(here: Here) -> Value:
