@@ -386,22 +386,19 @@ def frameworks() -> Any:
 
     table = pandas.read_csv(FOLDER / "measured" / "distances.csv").query("worst > 0").rename(columns={"arm": "what"})
     names = [name for name in COLOURS if name in set(table["what"])]
-    chart = curves(
-        table.assign(step=table["step"] + 1),
-        altair.X("step:Q", scale=altair.Scale(type="log", domain=[1, 2000]), title="step, from 1", axis=altair.Axis(grid=False)),
-        altair.Y(
-            "worst:Q",
-            scale=altair.Scale(type="log", domain=[1e-17, 1e-4]),
-            title="relative distance, largest so far",
-            axis=altair.Axis(format="~e", tickCount=6),
-        ),
-        names,
-        [COLOURS[name] for name in names],
-        point=True,
+    across = altair.X(
+        "step:Q", scale=altair.Scale(type="log", domain=[1, 2000], nice=False), title="step, from 1", axis=altair.Axis(grid=False)
     )
+    up = altair.Y(
+        "worst:Q",
+        scale=altair.Scale(type="log", domain=[1e-17, 1e-4]),
+        title="relative distance, largest so far",
+        axis=altair.Axis(format="~e", tickCount=6),
+    )
+    chart = curves(table.assign(step=table["step"] + 1), across, up, names, [COLOURS[name] for name in names], point=True)
     dash = altair.StrokeDash("dtype:N", scale=altair.Scale(domain=["float32", "float64"], range=[[1, 0], [5, 3]]), legend=None)
     words = pandas.DataFrame({"step": [30, 30], "worst": [8e-7, 2e-15], "text": ["float32", "float64"]})
-    text = altair.Chart(words).mark_text(fontSize=12).encode(x="step:Q", y="worst:Q", text="text:N")
+    text = altair.Chart(words).mark_text(fontSize=12).encode(across, up, text="text:N")
     layers = altair.layer(chart.encode(dash), text)
     return layers.properties(title="Loss: how far each framework is from the reference", width=440, height=260)
 
