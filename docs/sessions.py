@@ -37,7 +37,7 @@ BLOCK = re.compile(
 COMMENT = re.compile(r"<!-- ([\w ]+): (.*?) -->")
 #: what differs from run to run and from machine to machine
 RUN = re.compile(r"\b[\w.-]+-\d{8}T\d{6}Z-[0-9a-f]{4}\b")
-NUMBER = re.compile(r"[-+]?\b\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?\b")
+NUMBER = re.compile(r"[-+]?(?<!\w)\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 class Block(NamedTuple):

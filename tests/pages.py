@@ -54,5 +54,7 @@ class Seen:
         return self.page.evaluate(script)
 
     def alive(self) -> None:
-        """Wait until every figure answers."""
-        self.page.wait_for_function("document.querySelectorAll('figure').length === document.querySelectorAll('figure[data-live]').length")
+        """Wait until every figure answers. (`wait_for_function` asks again by eval, which pages forbid.)"""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator("figure[data-live]")).to_have_count(self.page.locator("figure").count())

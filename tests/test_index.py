@@ -77,8 +77,8 @@ def results(harness: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sweep = folder / "sweeps" / "swept-20261107T120000Z-0000"
     sweep.mkdir(parents=True)
     shutil.copy(real / "manifest.json", sweep)
-    changed = {"schema": "harness.sweep/1", "sweep": {"train.batch_size": [1, 2]}, "timing": {"preset": "careful"}}
-    edit(sweep / "manifest.json", arms=["numpy", "torch"], **changed)
+    swept = {"sweep": {"train.batch_size": [1, 2]}, "timing": {"preset": "careful"}}
+    edit(sweep / "manifest.json", schema="harness.sweep/1", arms=["numpy", "torch"], **swept)
     (sweep / "cells.csv").write_text(CELLS, "utf-8")
     copy_references(folder, "xor", "line", "sine-gru")
     (folder / "reference" / "line" / "errors.csv").write_text("step,tensor,floor,numpy\n0,kernel,1e-7,3e-7\n", "utf-8")
@@ -178,7 +178,7 @@ def test_rows_are_chosen_and_sorted(browser: Any, index: Path) -> None:
     again = Seen(browser, index, "?verdict=agrees&sort=-gradient", color_scheme="dark")
     assert again(VISIBLE) == chosen
     again.page.click("#choices [type=reset]")
-    again.page.wait_for_function("location.search === ''")
+    again.page.wait_for_url(lambda url: "?" not in url)
     assert again(VISIBLE) == everything
     for width in (400, 1280):
         again.page.set_viewport_size({"width": width, "height": 900})

@@ -15,10 +15,10 @@ import pytest
 import backends.numpy as reference
 import backends.torch as torch_adapter
 import harness.execution.run as execution
-from harness.cli.show import show_run
 from harness.interface import LIMIT, ZERO, Batch
 from harness.numeric.flips import flips
 from harness.numeric.parting import first_flip, parts_at, reach
+from harness.report.words import causes
 from harness.spec import SGD, Activation, Dense, ProgramSpec, wired
 from harness.spec.layers import Relu
 from harness.spec.losses import MeanSquaredError
@@ -157,7 +157,7 @@ def test_rounding_that_is_magnified_agrees(harness: Callable[..., Any], tmp_path
     assert "faulty:dense_tf32, from step 0 on, dense_1: its inputs and parameters have 11 bits (float16 or TF32)" in told
 
 
-def test_an_arm_that_parts_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_arm_that_parts_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An arm whose loss has left the envelope, as if this one had: both train again and are held against each other, unit by unit. It
     describes: the verdict stays."""
     monkeypatch.setattr(execution, "parts_at", lambda *_: 5)
@@ -166,9 +166,8 @@ def test_an_arm_that_parts_says_where(tmp_path: Path, monkeypatch: pytest.Monkey
     assert done.arms[0].facts["parted"] == {"step": 5, "flip": None}
     assert done.exit_code == 0
     assert len(done.losses.dropna(subset=["envelope"])) == len(done.losses) == 16
-    show_run(done, False)
     said = "numpy: computes rightly, and parts by rounding alone: its loss leaves what rounding does to replicas at step 5"
-    assert said in capsys.readouterr().out
+    assert said in list(causes(done))
 
 
 OVERFLOWING = """

@@ -90,16 +90,18 @@ def test_figures_hold_the_run(report: Path) -> None:
 
 def test_the_page_lives(browser: Any, report: Path) -> None:
     """Arms are hidden in figures and tables at once, which the address keeps; the theme turns; nothing is asked of a network."""
+    from playwright.sync_api import expect
+
     seen = Seen(browser, report)
     seen.alive()
     colour = "getComputedStyle(document.body).backgroundColor"
     before = seen(colour)
     seen.page.click("#theme")
     assert seen(colour) != before
-    marks = "document.querySelectorAll('#loss svg [aria-roledescription=\"line mark\"]').length"
-    lines = seen(marks)
+    marks = seen.page.locator("#loss svg [aria-roledescription='line mark']")
+    lines = marks.count()
     seen.page.uncheck(".chip input[value=torch]")
-    seen.page.wait_for_function(f"{marks} === {lines - 1}")
+    expect(marks).to_have_count(lines - 1)
     assert seen("[...document.querySelectorAll('[data-arm=torch]')].every(each => each.hidden)")
     assert seen("document.querySelectorAll('tr[data-arm=torch], th[data-arm=torch], .scroll[data-arm=torch]').length") > 3
     assert seen("[...document.querySelectorAll('tr[data-arm=numpy]')].some(row => !row.hidden)")

@@ -15,6 +15,10 @@ import click
 
 from .. import __version__
 from ..errors import HarnessError
+from .console import survive_any_encoding
+
+#: by this variable a shell asks what could stand behind a TAB
+ASKED = "_HARNESS_COMPLETE"
 
 COMMANDS = {
     "run": "Run an experiment through all its frameworks.",
@@ -25,11 +29,12 @@ COMMANDS = {
     "export": "Write an experiment as plain scripts, one a framework.",
     "reproduce": "Run the committed tables again: do they still hold?",
     "check": "Check experiments without running them.",
-    "explain": "Explain a layer, loss, ... side by side in all frameworks.",
+    "explain": "Explain any word: a layer, a column, an error, an option ...",
     "list": "List experiments, runs, arms, layers, data sets ...",
     "doctor": "Say which frameworks work here, and what is missing.",
     "env": "Environments: other versions and other frameworks.",
-    "new": "Write a backend of your own to start from.",
+    "new": "Write an experiment, or a backend, to start from.",
+    "completion": "Make the shell complete harness with TAB.",
     "conformance": "Try every law that a backend has to obey.",
 }
 
@@ -78,9 +83,10 @@ def harness() -> None:
 
 def main() -> None:
     """The program: every problem ends in one clear line and its exit code."""
+    survive_any_encoding()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is done is saved
     try:
-        code = harness.main(prog_name="python -m harness", standalone_mode=False)
+        code = harness.main(prog_name="python -m harness", complete_var=ASKED, standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Abort:
         code = interrupted()

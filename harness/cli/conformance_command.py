@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,21 @@ import click
 
 from ..errors import ArmFailed
 from ..report.formats import number, words
-from . import console, options
+from ..report.parts import Section, Text
+from ..report.parts import table as tabled
+from . import complete, options
+from .answer import Answer, write
 from .console import notice, result
+from .progress import Work
 
 if TYPE_CHECKING:
     from ..numeric.known import Conclusion, Known, Row
     from ..registry import Arm
-
 DTYPES = ("float32", "float64")
 
 
 @click.command("conformance")
-@click.argument("arms", nargs=-1, required=True, metavar="ARM...")
+@click.argument("arms", nargs=-1, required=True, metavar="ARM...", shell_complete=complete.arms)
 @options.backends
 @click.option("--dtype", "dtypes", type=click.Choice(DTYPES), multiple=True, help="Only this number format; both when not given.")
 @click.option("--case", "cases", multiple=True, metavar="CASE", help='Only this case, or a pattern: "conv2d *"; repeatable.')
@@ -33,7 +37,7 @@ DTYPES = ("float32", "float64")
 )  # fmt: skip
 @click.option("--propose", is_flag=True, help="Print entries for what is not recorded yet, to be completed and put in such a file.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the random states and batches.")
-@options.as_json
+@options.forms
 @options.quiet
 def command(
     arms: tuple[str, ...],
@@ -44,7 +48,8 @@ def command(
     files_known: tuple[Path, ...],
     propose: bool,
     seed: int,
-    as_json: bool,
+    form: str | None,
+    table: str | None,
     quiet: bool,
 ) -> None:
     """Try every law that a backend has to obey: small programs that use every layer, activation, loss, optimizer, schedule and penalty.
@@ -61,7 +66,6 @@ def command(
     """
     from ..numeric.known import read_known
     from ..registry import backend, parse
-
     options.add_backends(files)
     chosen = [parse(name) for name in options.split_arms(arms)]
     for arm in chosen:
@@ -69,11 +73,11 @@ def command(
     more = [known for path in files_known for known in read_known(path)]
     with tempfile.TemporaryDirectory(prefix="harness-") as cache:
         found = {arm.name: tried(arm, dtypes or DTYPES, cases, items, seed, more, Path(cache), quiet) for arm in chosen}
-    if as_json:
-        console.document({"schema": "harness.conformance/2", "arms": {name: as_data(item) for name, item in found.items()}})
-    else:
+    if propose:
         for name, item in found.items():
-            print_entries(name, item) if propose else show(name, item)
+            print_entries(name, item)
+    else:
+        write(answer(found), form, table)
     failed = any(isinstance(item, ArmFailed) for item in found.values())
     sys.exit(3 if failed else 0 if all(not isinstance(item, ArmFailed) and item.holds for item in found.values()) else 1)
 
@@ -96,7 +100,7 @@ def tried(
     known, found = [*known_of(backend(arm)), *more], {}
     try:
         for dtype in dtypes:
-            with console.Work(f"{arm.name} {dtype}: ", quiet or not sys.stderr.isatty()) as work:
+            with Work(f"{arm.name} {dtype}", quiet, telling=False) as work:
                 found[dtype] = try_laws(arm, dtype, cases, items, seed=seed, cache=cache, progress=work)
     except ArmFailed as problem:
         return problem
@@ -119,23 +123,32 @@ def as_data(found: Conclusion | ArmFailed) -> dict[str, Any]:
     return {"holds": found.holds, "cases": cases, "stale": list(found.stale)}
 
 
-def show(name: str, found: Conclusion | ArmFailed) -> None:
-    """One arm."""
+def answer(found: Mapping[str, Conclusion | ArmFailed]) -> Answer:
+    """All arms, in every form."""
+    data = {name: as_data(item) for name, item in found.items()}
+
+    def tables() -> dict[str, Any]:
+        return {"cases": [{"arm": name, **case} for name, item in data.items() for case in item.get("cases", ())]}
+
+    return Answer(
+        lambda: [section(name, item) for name, item in found.items()],
+        lambda: {"schema": "harness.conformance/2", "arms": data}, tables,
+    )  # fmt: skip
+
+
+def section(name: str, found: Conclusion | ArmFailed) -> Section:
+    """One arm: what is concluded, what differs, a line an item."""
     if isinstance(found, ArmFailed):
-        notice(f"{name}: {found.status}: {found.reason}")
-        return
+        return Section(name, name, [Text([f"{name}: {found.status}: {found.reason}"])])
     columns = {"item": words, "cases": number(3), **dict.fromkeys(DTYPES, words), "ratio": number(2), "error": number(2), "note": words}
-    console.table(name, list(lines(found)), columns, {"ratio": "x ceiling", "error": "largest error"})
-    for row in found.rows:
-        for problem in row.problems:
-            result(f"{row.case}: {problem['text']} ({row.dtype})")
-    for text in found.stale:
-        result(text)
     count = {state: sum(row.state == state for row in found.rows) for state in ("holds", "recorded", "differs")}
-    result(
+    said = (
         f"{name}: of {len(found.rows)} cases {count['holds']} hold, {count['recorded']} differ as recorded, {count['differs']} differ; "
         f"{len(found.stale)} records are out of date."
     )
+    broken = [f"{row.case}: {problem['text']} ({row.dtype})" for row in found.rows for problem in row.problems]
+    rows = tabled(list(lines(found)), columns, {"ratio": "x ceiling", "error": "largest error"})
+    return Section(name, name, [Text([said, *broken, *found.stale]), rows])
 
 
 def print_entries(name: str, found: Conclusion | ArmFailed) -> None:

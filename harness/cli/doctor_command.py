@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..report.formats import words
-from . import console, options
-from .console import notice, result
+from . import options
+from .answer import plain, write
+from .console import notice
+from .progress import Work
 
 if TYPE_CHECKING:
     from ..registry import Arm
@@ -26,32 +28,46 @@ KNOWN_WRONG = {("jaxlib", "0.10.2"): "computes wrong results on CPU: https://git
 @click.command("doctor")
 @click.option("--deep", is_flag=True, help="Start every arm and run a few steps of XOR with it.")
 @options.backends
-@options.as_json
-def command(deep: bool, files: tuple[str, ...], as_json: bool) -> None:
-    """Say which frameworks work here, and what is missing and how to get it."""
-    from ..registry import refused
+@options.forms
+@options.quiet
+def command(deep: bool, files: tuple[str, ...], form: str | None, table: str | None, quiet: bool) -> None:
+    """Say which frameworks work here, and what is missing and how to get it.
 
+    \b
+    Examples:
+      python -m harness doctor
+      python -m harness doctor --deep
+    """
+    from ..registry import refused
     options.add_backends(files)
     rows = arms()
     if deep:
-        rows = [{**row, **tried(row["arm"])} if row["state"].startswith("ready") else row for row in rows]
-    if as_json:
-        console.document({"schema": "harness.doctor/1", "machine": machine(), "arms": rows})
-    else:
-        facts = machine()
-        result(
-            f"harness {facts['harness']}, Python {facts['python']}, {facts['system']}, {facts['cpu']}, "
-            f"{facts['cores']} cores, {facts['memory']}"
-        )
-        result(f"load {facts['load']}; {facts['measured']}; C++ compiler: {facts['compiler']}")
-        result()
-        console.table("", rows, dict.fromkeys(("arm", "version", "state", "arithmetic"), words))
+        rows = all_tried(rows, quiet)
+    facts = machine()
+    lead = (
+        f"harness {facts['harness']}, Python {facts['python']}, {facts['system']}, {facts['cpu']}, "
+        f"{facts['cores']} cores, {facts['memory']}",
+        f"load {facts['load']}; {facts['measured']}; C++ compiler: {facts['compiler']}",
+    )
+    columns = dict.fromkeys(("arm", "version", "state", "arithmetic"), words)
+    write(plain("harness.doctor/1", {"arms": rows}, columns, lead, machine=facts), form, table)
     good = [row for row in rows if row["state"].startswith(("ready", "works"))]
     if len(good) < len(rows):
         notice(f"{len(good)} of {len(rows)} arms are ready")
     for line in refused():
         notice(f"left out: {line}")
     sys.exit(3 if any(row["state"].startswith("fails") for row in rows) else 0)
+
+
+def all_tried(rows: list[dict[str, Any]], quiet: bool) -> list[dict[str, Any]]:
+    """Every arm that can start, with what it computes."""
+    with Work("trying", quiet) as work:
+        found = []
+        for number, row in enumerate(rows):
+            if row["state"].startswith("ready"):
+                work(row["arm"], number, len(rows))
+            found.append({**row, **tried(row["arm"])} if row["state"].startswith("ready") else row)
+        return found
 
 
 def machine() -> dict[str, Any]:
@@ -129,7 +145,6 @@ def tried(arm: str) -> dict[str, str]:
         "model": {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}]},
         "train": {"loss": "softmax_cross_entropy", "optimizer": {"type": "sgd", "learning_rate": 0.5}, "steps": 10},
     }
-    notice(f"trying {arm} ...")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         record = run(tree, arms=[arm], results=Path(folder), timing="none", probes=False).arms[0]
     faults = [*(record.facts.get("faults") or ()), *(record.facts.get("preflight") or {}).get("problems", ())]

@@ -9,14 +9,16 @@ import click
 
 from ..errors import HarnessError, UsageError
 from ..report.formats import fixed, words
-from . import console, options
+from . import complete, options
+from .answer import plain, write
 from .console import notice, result
+from .progress import Work
 
 if TYPE_CHECKING:
     from ..environments import Environment
 
 all_of_them = click.option("--all", "everything", is_flag=True, help="All of them.")
-names_argument = click.argument("names", metavar="NAME...", nargs=-1)
+names_argument = click.argument("names", metavar="NAME...", nargs=-1, shell_complete=complete.environments)
 
 
 @click.group("env")
@@ -36,13 +38,12 @@ def command() -> None:
 
 
 @command.command("list")
-@options.as_json
-def list_command(as_json: bool) -> None:
+@options.forms
+def list_command(form: str | None, table: str | None) -> None:
     """List environments: what is created, what could be."""
     from ..environments.created import created
     from ..environments.environment import created_folder
     from ..environments.files import environment_files, read_environment
-
     here, current = created(), set()
     rows: list[dict[str, Any]] = []
     for name, path in sorted(environment_files().items()):
@@ -57,18 +58,8 @@ def list_command(as_json: bool) -> None:
         if item.folder not in current:
             state = "for one arm" if item.for_one_arm else "outdated"
             rows.append({"environment": item.name, "python": item.python, "state": state, "size": item.megabytes})
-    if as_json:
-        console.document({"schema": "harness.environments/1", "folder": str(created_folder()), "environments": rows})
-        return
-    columns = {
-        "environment": words,
-        "backend": words,
-        "python": words,
-        "state": words,
-        "size": fixed(0, " MB"),
-        "requirements": words,
-    }
-    console.table("", rows, columns)
+    columns = {**dict.fromkeys(("environment", "backend", "python", "state"), words), "size": fixed(0, " MB"), "requirements": words}
+    write(plain("harness.environments/1", {"environments": rows}, columns, folder=str(created_folder())), form, table)
     notice(f"created ones lie in {created_folder()}")
 
 
@@ -105,7 +96,7 @@ def create_command(names: tuple[str, ...], everything: bool, installer: str | No
             continue
         start = time.perf_counter()
         try:
-            with console.Work(f"{environment.name}: ", quiet) as work:
+            with Work(environment.name, quiet) as work:
                 create(environment, installer or "", work)
         except UsageError:
             raise
@@ -146,8 +137,11 @@ def remove_command(names: tuple[str, ...], everything: bool, outdated: bool) -> 
 @names_argument
 @all_of_them
 @options.backends
-@options.as_json
-def doctor_command(names: tuple[str, ...], everything: bool, files: tuple[str, ...], as_json: bool) -> None:
+@options.forms
+@options.quiet
+def doctor_command(
+    names: tuple[str, ...], everything: bool, files: tuple[str, ...], form: str | None, table: str | None, quiet: bool
+) -> None:
     """Say whether environments work: start each one's arms and hold a few steps of XOR against the reference.
 
     Exit code 3 when an environment has an arm that fails, or none that works.
@@ -156,13 +150,12 @@ def doctor_command(names: tuple[str, ...], everything: bool, files: tuple[str, .
 
     options.add_backends(files)
     rows = []
-    for environment in chosen(names, everything, lambda found: found.ready):
-        for arm in arms_of(environment):
-            rows.append({"environment": environment.name, "arm": arm, **tried(arm)})
-    if as_json:
-        console.document({"schema": "harness.environments/1", "arms": rows})
-    else:
-        console.table("", rows, {"environment": words, "arm": words, "state": words})
+    with Work("trying", quiet) as work:
+        for environment in chosen(names, everything, lambda found: found.ready):
+            for arm in arms_of(environment):
+                work(arm)
+                rows.append({"environment": environment.name, "arm": arm, **tried(arm)})
+    write(plain("harness.environments/1", {"arms": rows}, dict.fromkeys(("environment", "arm", "state"), words)), form, table)
     works = {row["environment"] for row in rows if row["state"] == "works"}
     failing = any(row["state"].startswith("fails") or row["environment"] not in works for row in rows)
     sys.exit(3 if failing else 0)

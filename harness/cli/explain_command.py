@@ -5,87 +5,126 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import sys
+import shutil
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import UsageError
 from ..report.formats import words
-from . import console, options
-from .console import notice, result
+from ..report.parts import Section, Text, table
+from . import complete, options
+from .answer import Answer, write
+from .console import notice
+from .progress import Work
 
 if TYPE_CHECKING:
     from ..spec import Spec
 
 #: families, in the order in which they are listed
 FAMILIES = ("Layer", "ActivationFunction", "Loss", "Optimizer", "Schedule", "Regularizer", "Initializer", "Data")
-HEADINGS = {"ActivationFunction": "activations", "Data": "data sets"}
+HEADINGS = {"ActivationFunction": "activations", "Loss": "losses", "Data": "data sets"}
 
 
-@click.command("explain")
-@click.argument("topic", required=False)
+@click.command("explain", context_settings={"ignore_unknown_options": True})
+@click.argument("topic", nargs=-1, type=click.UNPROCESSED, shell_complete=complete.words)
 @click.option("--defaults/--no-defaults", default=True, show_default=True, help="Whether frameworks are asked what they default.")
 @options.results
-@options.as_json
+@options.forms
 @options.quiet
-def command(topic: str | None, defaults: bool, results: Path, as_json: bool, quiet: bool) -> None:
-    """Explain a layer, activation, loss, optimizer, schedule, regularizer, initializer or data set: its formula and where it is from, its
-    keys, and each framework's own call of it, with what that defaults, read from the installed library. Or explain a column or a verdict
-    of the tables. Or a saved run: where each arm goes wrong, and why.
+def command(topic: tuple[str, ...], defaults: bool, results: Path, form: str | None, table: str | None, quiet: bool) -> None:
+    """Explain any word that harness says or takes.
+
+    A layer, activation, loss, optimizer, schedule, regularizer, initializer or data set: its formula and where it is from, its keys, and
+    each framework's own call of it, with what that defaults, read from the installed library. A column, a verdict, the code of an error, an
+    exit code, an arm, a key, an option. Or a saved run: where each arm goes wrong, and why. Without a TOPIC all words, grouped.
 
     \b
     Examples:
       python -m harness explain batch_normalization
-      python -m harness explain Linear
-      python -m harness explain step_us
-      python -m harness explain latest
+      python -m harness explain Linear             # other frameworks' names, too
+      python -m harness explain unknown-key        # the word in error[unknown-key]
+      python -m harness explain step_us            # a column
+      python -m harness explain exit 3
+      python -m harness explain --sweep
+      python -m harness explain latest             # a run
     """
-    if topic is None:
-        overview()
-        return
-    if explained_word(topic, as_json):
-        return
-    cls = None if names_run(topic) else located(topic)
-    if cls is None:
-        from ..tables import load
-        from .explain_run import explain_run
-
-        explain_run(load(topic, results), as_json)
-        return
-    rows, calls = keys(cls), of_frameworks(cls, defaults and bool(cls.calls), quiet)
-    if as_json:
-        facts = {"type": cls.type, "about": inspect.getdoc(cls), "keys": rows, "calls": calls, "forms": forms(cls)}
-        console.document({"schema": "harness.explain/1", **facts})
-        return
-    result(f"{cls.type}: {kind_of(cls)}")
-    result()
-    result(textwrap.fill(" ".join((inspect.getdoc(cls) or "").split()), 100, initial_indent="  ", subsequent_indent="  "))
-    result()
-    names = {"called": "called elsewhere"}
-    console.table("Keys", rows, dict.fromkeys(("key", "default", "meaning", "frameworks", "called"), words), names)
-    console.table("In each framework", calls, dict.fromkeys(("framework", "call", "defaults", "so that it is the same"), words))
-    for name, values in forms(cls).items():
-        result(f"Form {name}, each arm is judged in its own:")
-        for value, formula in values.items():
-            result(f"  {value}: {formula}")
-        result()
+    write(answer(" ".join(topic), results, defaults, quiet), form, table)
 
 
-def explained_word(topic: str, as_json: bool) -> bool:
-    """Explain a column or a verdict, if the topic is one."""
+def answer(topic: str, results: Path, defaults: bool, quiet: bool) -> Answer:
+    """What is known of a topic.
+
+    Raises:
+        UsageError: nothing is called so.
+    """
     from .glossary import meanings
 
-    found = meanings(topic)
-    if as_json and found:
-        console.document({"schema": "harness.explain/1", "type": topic, "meanings": [{"is": kind, "about": text} for kind, text in found]})
-        return True
-    for kind, text in found:
-        result(f"{topic}: {kind}")
-        result()
-        result(textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="  "))
-    return bool(found)
+    if not topic:
+        return overview()
+    if names_run(topic):
+        from ..tables import load
+        from . import explain_run
+
+        return explain_run.answer(load(topic, results))
+    cls = classes().get(topic)
+    found = [] if cls else [*meanings(topic), *arms(topic)]
+    if found:
+        return of_word(topic, found)
+    cls = cls or located(topic)
+    return of_type(cls, of_frameworks(cls, defaults and bool(cls.calls), quiet))
+
+
+def of_word(topic: str, found: Sequence[tuple[str, str, str]]) -> Answer:
+    """A word that is no type."""
+    rows = [{"word": name, "is": kind, "about": text} for kind, name, text in found]
+    return Answer(
+        lambda: [Section("", "", [paragraphs(f"{row['word']}: {row['is']}", row["about"])]) for row in rows],
+        lambda: {"schema": "harness.explain/1", "type": topic, "meanings": rows}, lambda: {"meanings": rows},
+    )  # fmt: skip
+
+
+def of_type(cls: type[Spec], calls: list[dict[str, str]]) -> Answer:
+    """A layer, loss, ..."""
+    rows, about = keys(cls), inspect.getdoc(cls) or ""
+    facts = {"type": cls.type, "about": about, "keys": rows, "calls": calls, "forms": forms(cls)}
+
+    def sections() -> list[Section]:
+        columns = dict.fromkeys(("key", "default", "meaning", "frameworks", "called"), words)
+        called = dict.fromkeys(("framework", "call", "defaults", "so that it is the same"), words)
+        fixed = [
+            Text([f"Form {name}, each arm is judged in its own:", *(f"  {value}: {formula}" for value, formula in values.items())])
+            for name, values in forms(cls).items()
+        ]
+        return [
+            Section("about", "", [paragraphs(f"{cls.type}: {kind_of(cls)}", about)]),
+            Section("keys", "Keys", [table(rows, columns, {"called": "called elsewhere"})]),
+            Section("calls", "In each framework", [table(calls, called)]),
+            Section("forms", "", fixed),
+        ]
+
+    return Answer(sections, lambda: {"schema": "harness.explain/1", **facts}, lambda: {"keys": rows, "calls": calls})
+
+
+def paragraphs(head: str, about: str) -> Text:
+    """What something is, and what is said of it, indented."""
+    return Text([head, "", textwrap.fill(" ".join(about.split()), WIDTH, initial_indent="  ", subsequent_indent="  ")])
+
+
+#: columns of explanations, at most; in a narrow window as many as there are
+WIDTH = min(100, shutil.get_terminal_size((100, 24)).columns)
+
+
+def arms(topic: str) -> list[tuple[str, str, str]]:
+    """An arm: what it is, and whether it can start here."""
+    from ..registry import Arm, backends
+    from .list_command import where
+
+    found = [(Arm(backend.name, mode), backend) for backend in backends().values() for mode in backend.modes]
+    return [("an arm", arm.name, f"{backend.title} Here: {where(arm, backend)}.") for arm, backend in found if arm.name == topic]
 
 
 def names_run(topic: str) -> bool:
@@ -93,42 +132,48 @@ def names_run(topic: str) -> bool:
     return topic.startswith("latest") or re.search(r"\d{8}T\d{6}Z", topic) is not None or (Path(topic) / "arms").is_dir()
 
 
-def overview() -> None:
-    """Everything that can be explained."""
+def overview() -> Answer:
+    """Everything that can be explained, by what it is."""
     from .. import spec
-    from .glossary import TERMS
+    from ..registry import Arm, backends
+    from .glossary import TERMS, all_keys, all_options
 
-    for name in FAMILIES:
-        names = ", ".join(sorted(spec.family(getattr(spec, name))))
-        result(f"{HEADINGS.get(name, name.lower() + 's')}:")
-        result(textwrap.fill(names, 100, initial_indent="  ", subsequent_indent="  "))
-    for kind, terms in TERMS.items():
-        result(f"{kind.partition(' ')[2]}:")
-        result(textwrap.fill(", ".join(terms), 100, initial_indent="  ", subsequent_indent="  "))
-    notice("python -m harness explain NAME says more")
+    found = {HEADINGS.get(name, f"{name.lower()}s"): sorted(spec.family(getattr(spec, name))) for name in FAMILIES}
+    found |= {kind.partition(" ")[2]: list(terms) for kind, terms in TERMS.items()}
+    found["arms"] = [Arm(backend.name, mode).name for backend in backends().values() for mode in backend.modes]
+    found["keys of experiments"] = sorted({item.name for _, item in all_keys()})
+    found["options"] = sorted({word for _, option in all_options() for word in option.opts if word.startswith("--")})
+    rows = [{"is": kind, "word": word} for kind, some in found.items() for word in some]
+    filled = {kind: textwrap.fill(", ".join(some), WIDTH, initial_indent="  ", subsequent_indent="  ") for kind, some in found.items()}
+    return Answer(
+        lambda: [Section("", "", [Text([f"{kind}:", text])]) for kind, text in filled.items()],
+        lambda: {"schema": "harness.explain/1", "words": found}, lambda: {"words": rows},
+    )  # fmt: skip
+
+
+def classes() -> dict[str, type[Spec]]:
+    """All types by name; of two of one name the first family's."""
+    from .. import spec
+
+    return {name: cls for family in reversed(FAMILIES) for name, cls in spec.family(getattr(spec, family)).items()}
 
 
 def located(topic: str) -> type[Spec]:
-    """What a name means: a type, or another framework's name of one.
+    """The type that another framework calls so.
 
     Raises:
         UsageError: nothing is called so.
     """
-    from .. import spec
-    from ..errors import UsageError
     from ..spec.reader import hints
+    from .glossary import all_words
 
-    classes: dict[str, type[Spec]] = {}
-    for name in reversed(FAMILIES):
-        classes.update(spec.family(getattr(spec, name)))
-    guess = None if topic in classes else hints.known(topic, {name: cls.also for name, cls in classes.items()})
-    if guess is not None:
-        notice(f'"{topic}": {guess.hint}')
-    found = classes.get(guess.name if guess else topic)
-    if found is None:
-        near = hints.near(topic, {name: {} for name in classes}, hints.KEY_LIKENESS)
-        raise UsageError(f'nothing is called "{topic}"', near.hint if near else "python -m harness explain lists all names")
-    return found
+    known = classes()
+    guess = hints.known(topic, {name: cls.also for name, cls in known.items()})
+    if guess is None:
+        near = hints.near(topic, {name: {} for name in (*known, *all_words())}, hints.KEY_LIKENESS)
+        raise UsageError(f'nothing is called "{topic}"', near.hint if near else "python -m harness explain lists all words")
+    notice(f'"{topic}": {guess.hint}')
+    return known[guess.name]
 
 
 def kind_of(cls: type[Spec]) -> str:
@@ -188,7 +233,7 @@ def of_frameworks(cls: type[Spec], ask: bool, quiet: bool) -> list[dict[str, str
     found: dict[str, Any] = {}
     failed: dict[str, str] = {}
     if ask:
-        with console.Work("asking ", quiet or not sys.stderr.isatty()) as work:
+        with Work("asking", quiet, telling=False) as work:
             found, failed = signatures({backend: [call.path] for backend, call in cls.calls.items() if "." in call.path}, work)
     rows = []
     for backend, call in cls.calls.items():

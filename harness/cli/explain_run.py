@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..numeric.diagnosis import differing
 from ..records.record import Record
 from ..report.formats import Format, number, words
-from ..report.words import departure, excess, parting, plain, why
+from ..report.parts import Part, Section, Table, Text, table
+from ..report.words import departure, excess, parting, plain, verdict, why
 from ..tables import Run, place
-from . import console
-from .console import result
+from .answer import Answer
 
 error = number(2)
 
 
-def explain_run(run: Run, as_json: bool) -> None:
+def answer(run: Run) -> Answer:
     """Everything that is known of why a run's arms agree or differ."""
-    if as_json:
-        arms = [{"arm": record.arm, "facts": record.facts} for record in run.arms]
-        console.document({"schema": "harness.explain_run/1", "run": run.folder.name, "arms": arms})
-        return
-    arithmetic(run)
-    words_of_tensors(run)
+    arms = [{"arm": record.arm, "facts": record.facts} for record in run.arms]
+    located = [
+        {"arm": record.arm, "step": entry["step"], "makers": entry["makers"], **tensor(row)}
+        for record in run.arms for entry in record.facts.get("located") or [] for row in entry["tensors"]
+    ]  # fmt: skip
+    return Answer(
+        lambda: list(sections(run)), lambda: {"schema": "harness.explain_run/1", "run": run.folder.name, "arms": arms},
+        lambda: {"tensors": located},
+    )  # fmt: skip
+
+
+def sections(run: Run) -> Iterator[Section]:
+    """For people."""
+    yield Section("verdict", "", [Text([verdict(run)])])
+    yield Section("arithmetic", "Before the numbers", [arithmetic(run)])
+    yield Section("words", "Tensors of the forced steps and probes, by what their difference is", [words_of_tensors(run)])
     for record in run.arms:
-        arm(record)
+        yield Section(record.arm, "", [*arm(record)])
 
 
-def arithmetic(run: Run) -> None:
+def arithmetic(run: Run) -> Table | None:
     """What was measured before the numbers."""
     rows = []
     for record in run.arms:
@@ -37,36 +47,39 @@ def arithmetic(run: Run) -> None:
         problems = "; ".join([*found.get("problems", ()), *(record.facts.get("faults") or ())])
         rows.append({"arm": record.arm, "version": record.version, **found, "variables": variables, "problems": problems})
     columns = dict.fromkeys(("arm", "version", "bits", "subnormals", "variables", "problems"), words)
-    console.table("Before the numbers", rows, columns, {"bits": "bits of products", "variables": "set in the environment"})
+    return table(rows, columns, {"bits": "bits of products", "variables": "set in the environment"})
 
 
-def words_of_tensors(run: Run) -> None:
+def words_of_tensors(run: Run) -> Table | None:
     """How many tensors are what."""
     rows = [{"arm": record.arm, **record.facts["words"]} for record in run.arms if "words" in record.facts]
     kinds = dict.fromkeys(word for row in rows for word in row if word != "arm")
-    console.table("Tensors of the forced steps and probes, by what their difference is", rows, dict.fromkeys(("arm", *kinds), words))
+    return table(rows, dict.fromkeys(("arm", *kinds), words))
 
 
-def arm(record: Record) -> None:
+def arm(record: Record) -> Iterator[Part | None]:
     """Where an arm goes wrong, in the order in which a step computes; nothing of one that agrees and does not part."""
     facts = record.facts
-    if record.status != "ok":
-        result(f"{record.arm}: {record.status}: {record.reason}")
+    lines = [f"{record.arm}: {record.status}: {record.reason}"] if record.status != "ok" else []
     if facts.get("verdict") not in (None, "agrees"):
         steps = differing([*record.agreement, *({**row, "step": row["probe"]} for row in record.probes)])
-        result(f"{record.arm} differs at {places(steps)}.")
-        result()
+        lines.append(f"{record.arm} differs at {places(steps)}.")
     if "not_located" in facts:
-        result(f"Where it goes wrong could not be found: {facts['not_located']}")
+        lines.append(f"Where it goes wrong could not be found: {facts['not_located']}")
+    if lines:
+        yield Text(lines)
     for count, entry in enumerate(facts.get("located") or []):
         behind = "" if count == 0 else "; independent of those before, since each node is computed from the arm's own numbers"
-        result(f"{record.arm}, from {place(entry['step'])} on, {' or '.join(entry['makers'])}: {why(entry['cause'])}{behind}")
-        result()
-        console.table("", [tensor(row) for row in entry["tensors"]], COLUMNS, {"times": "/ ceiling", "worst": "worst: found, right"})
-    for entry in facts.get("amplified") or []:
-        result(f"{record.arm}, {place(entry['step'])}: every node is right by itself; {parting(entry['flips'])}")
+        yield Text([f"{record.arm}, from {place(entry['step'])} on, {' or '.join(entry['makers'])}: {why(entry['cause'])}{behind}"])
+        yield table([tensor(row) for row in entry["tensors"]], COLUMNS, {"times": "/ ceiling", "worst": "worst: found, right"})
+    lines = [
+        f"{record.arm}, {place(entry['step'])}: every node is right by itself; {parting(entry['flips'])}"
+        for entry in facts.get("amplified") or []
+    ]
     if "parted" in facts:
-        result(f"{record.arm} computes rightly, and {departure(facts['parted'])}")
+        lines.append(f"{record.arm} computes rightly, and {departure(facts['parted'])}")
+    if lines:
+        yield Text(lines)
 
 
 def places(steps: Sequence[int | str]) -> str:

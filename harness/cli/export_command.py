@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from . import options
+from . import complete, options
 from .console import notice, result
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("start", metavar="EXPERIMENT|RUN")
+@click.argument("start", metavar="EXPERIMENT|RUN", shell_complete=complete.experiments_or_runs)
 @click.option(
     "--to",
     "targets",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..report.formats import words
-from . import console, options
+from . import options
+from .answer import plain, write
+from .console import notice
 
 if TYPE_CHECKING:
     from ..registry import Arm, Backend
@@ -110,19 +111,22 @@ LISTS: dict[str, Callable[[Path], Rows]] = {
 @click.argument("what", type=click.Choice(list(LISTS)), required=False)
 @options.results
 @options.backends
-@options.as_json
-def command(what: str | None, results: Path, files: tuple[str, ...], as_json: bool) -> None:
-    """List what there is: experiments and arms, or one of the other lists by name."""
+@options.forms
+def command(what: str | None, results: Path, files: tuple[str, ...], form: str | None, table: str | None) -> None:
+    """List what there is: experiments and arms, or one of the other lists by name.
+
+    \b
+    Examples:
+      python -m harness list
+      python -m harness list layers
+      python -m harness list arms --json
+    """
     options.add_backends(files)
     chosen = [what] if what else ["experiments", "arms"]
     found = {name: LISTS[name](results) for name in chosen}
-    if as_json:
-        console.document({"schema": "harness.list/1", **found})
-        return
+    write(plain("harness.list/1", found), form, table)
     for name, rows in found.items():
-        if rows:
-            console.table(name if len(chosen) > 1 else "", rows, dict.fromkeys(rows[0], words))
-        else:
-            console.notice(f"no {name}")
+        if not rows:
+            notice(f"no {name}")
     if what is None:
-        console.notice(f"more: harness list {'|'.join(name for name in LISTS if name not in chosen)}")
+        notice(f"more: harness list {'|'.join(name for name in LISTS if name not in chosen)}")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from . import complete
+
 results = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
@@ -15,9 +17,33 @@ results = click.option(
     show_default=True,
     help="Folder of all results.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 timings = click.option("--timings/--no-timings", default=True, show_default=True, help="Whether steps are timed too.")
+
+#: what `--format` takes everywhere, and where there is something to say to a pull request
+FORMS = ("md", "csv", "latex", "json")
+COMMENTED = (*FORMS, "github")
+
+
+def forms(command: Callable[..., Any]) -> Callable[..., Any]:
+    """In which form the answer is written: `form` and `table`, for harness.cli.answer."""
+    return of_forms(command, FORMS, "")
+
+
+def forms_and_comment(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and a comment for a pull request."""
+    return of_forms(command, COMMENTED, "; github: a comment for a pull request")
+
+
+def of_forms(command: Callable[..., Any], choices: tuple[str, ...], more: str) -> Callable[..., Any]:
+    """The options of some forms."""
+    own = click.option(
+        "--format", "form", type=click.Choice(choices),
+        help=f"md: tables as in a pipe; csv: one table, all columns, exact; latex: for booktabs{more}.",
+    )  # fmt: skip
+    short = click.option("--json", "form", flag_value="json", help="One JSON document: everything. Short for --format json.")
+    one = click.option("--table", metavar="NAME", help="Only this table; a wrong name is told the right ones.")
+    return own(short(one(command)))
 
 
 def timing(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,6 +66,7 @@ arms = click.option(
     "arms",
     multiple=True,
     metavar="ARM",
+    shell_complete=complete.arms,
     help='What is compared instead: backend[:mode][@environment] or "backend[requirements]"; repeat it or use commas.',
 )
 backends = click.option(
@@ -71,7 +98,8 @@ def changes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that change an experiment for one run."""
     for option in (
         click.option(
-            "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the experiment, e.g. train.epochs=1; repeatable."
+            "--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=complete.keys,
+            help="Change the experiment, e.g. train.epochs=1; repeatable.",
         ),
         click.option("--seed", type=int, help="Short for --set compare.seed=."),
         click.option("--threads", type=int, help="Short for --set compare.threads=."),

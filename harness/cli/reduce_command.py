@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from . import console, options
+from . import complete, options
 from .console import notice, result
+from .progress import Work
 
 if TYPE_CHECKING:
     from ..execution.plan import Plan
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("reduce")
-@click.argument("start", metavar="EXPERIMENT|RUN")
+@click.argument("start", metavar="EXPERIMENT|RUN", shell_complete=complete.experiments_or_runs)
 @click.option("-a", "--arm", metavar="ARM", help="Whose difference; of a RUN the first that differs when not given.")
 @options.backends
 @options.changes
@@ -72,7 +73,7 @@ def command(
         start, arm, options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads), results
     )
     name = found.arms[0].name
-    with console.Work("", quiet) as work:
+    with Work("", quiet) as work:
         reduced = reduce(found, work, step) if step != AGREES else None
     if reduced is None:
         notice(f"{name} agrees with the reference at every forced step: there is nothing to reduce")

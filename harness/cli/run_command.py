@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import options
-from .console import Progress, notice
+from . import complete, options
+from .answer import write
+from .console import notice
+from .progress import Progress
 
 if TYPE_CHECKING:
     from ..tables.sweep import Sweep
@@ -18,7 +20,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
 
 
 @click.command("run")
-@click.argument("experiment", type=click.Path(path_type=Path), required=False)
+@click.argument("experiment", type=click.Path(path_type=Path), required=False, shell_complete=complete.experiments)
 @options.arms
 @options.backends
 @options.changes
@@ -30,7 +32,7 @@ DEFAULT = Path("experiments/digits-mlp.toml")
     help="Time the training step for every value, e.g. train.batch_size=1,8,64 or model.width=8,64,512; repeatable: a grid.",
 )
 @options.results
-@options.as_json
+@options.forms_and_comment
 @options.quiet
 def command(
     experiment: Path | None,
@@ -47,7 +49,8 @@ def command(
     native: bool,
     sweeps: tuple[str, ...],
     results: Path,
-    as_json: bool,
+    form: str | None,
+    table: str | None,
     quiet: bool,
 ) -> None:
     """Run an experiment through all its frameworks, save what was found and show it.
@@ -70,13 +73,13 @@ def command(
     Exit codes: 0 all agree, 1 something differs, 2 nothing was run, 3 an arm failed or is missing, 130 interrupted.
     """
     from ..execution.run import run
-    from .show import show_run
+    from .show import answer
 
     named = options.split_arms(arms)
     changes = options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads)
     if sweeps:
-        swept(experiment or DEFAULT, sweeps, named, files, changes, results, timing, as_json, quiet)
-    with Progress(quiet) as progress:
+        swept(experiment or DEFAULT, sweeps, named, files, changes, results, timing, form, table, quiet)
+    with Progress((experiment or DEFAULT).stem, quiet) as progress:
         found = run(
             experiment or DEFAULT,
             arms=named,
@@ -88,7 +91,7 @@ def command(
             native=native,
             progress=progress,
         )
-    show_run(found, as_json)
+    write(answer(found), form, table)
     missing = [record for record in found.arms if record.status == "missing"]
     if missing:
         notice(f"not run: {'; '.join(f'{record.arm}: {record.reason}' for record in missing)}")
@@ -101,17 +104,17 @@ def command(
 
 def swept(
     experiment: Path, sweeps: tuple[str, ...], arms: list[str], files: tuple[str, ...], changes: list[str], results: Path, timing: str,
-    as_json: bool, quiet: bool,
+    form: str | None, table: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Run a grid, show it and end."""
     from ..execution.sweep import sweep
-    from .show_sweep import show_sweep
+    from .show_sweep import answer
 
-    with Progress(quiet) as progress:
+    with Progress(experiment.stem, quiet) as progress:
         found = sweep(
             experiment, sweeps, arms=arms, backends=files, changes=changes, results=results, timing=timing, progress=progress
         )
-    show_sweep(found, as_json)
+    write(answer(found), form, table)
     notice(f"not saved: {found.manifest['unsaved']}" if found.manifest.get("unsaved") else f"saved {found.folder}")
     draw(found)
     sys.exit(found.exit_code)

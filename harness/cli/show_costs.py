@@ -1,16 +1,15 @@
-"""What each arm costs, on the screen: training steps with who is faster where it is proved, other work, start-up, memory."""
+"""What each arm costs, as tables: training steps with who is faster where it is proved, other work, start-up, memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..report.formats import Format, fixed, words
+from ..report.parts import Section, Table, Text, table
 from ..report.speed import cautions, ranked, sentences, title
 from ..tables import Run
-from . import console
-from .console import result
 
 #: the tables of costs, as `--json` has them
 COSTS = ("timings", "pairs", "works", "memory")
@@ -18,18 +17,16 @@ COSTS = ("timings", "pairs", "works", "memory")
 WORKS = {"throughput": "step, unread", "fed": "step, fed", "inference": "all test rows", "inference_1": "one row"}
 
 
-def show_costs(run: Run) -> None:
-    """All tables, and the sentences that say what they prove."""
+def costs(run: Run) -> Iterator[Section]:
+    """All tables, behind the sentences that say what they prove."""
     if run.timings.empty:
         return
-    steps(run)
-    others(run)
-    start_up(run)
     lines = [*sentences(run), *cautions(run)]
-    for line in lines:
-        result(line)
-    if lines:
-        result()
+    yield Section("timings", f"Training step ({title(run)})", [Text(lines) if lines else None, steps(run)])
+    what = "Other work, microseconds: a step of which only every 16th loss is read, a step with its batch made native, predictions"
+    yield Section("works", what, [others(run)])
+    unknown = run.memory["peak_mib"].isna().all()
+    yield Section("memory", "Start-up and memory", [start_up(run), Text(["Memory is not measured on this system."]) if unknown else None])
 
 
 def rows(frame: Any) -> list[dict[str, Any]]:
@@ -38,8 +35,7 @@ def rows(frame: Any) -> list[dict[str, Any]]:
     return found
 
 
-
-def steps(run: Run) -> None:
+def steps(run: Run) -> Table | None:
     """Training steps, the fastest first where they are ranked."""
     found = rows(run.timings)
     if ranked(run):
@@ -57,9 +53,7 @@ def steps(run: Run) -> None:
         "variant": "dropout", "ratio": f"/ {run.base}", "interval": "95 % interval", "step_p95_us": "p95 us", "samples_per_s": "rows/s",
         "gflops": "GFLOP/s", "of_peak": "% of peak", "break_even_steps": "breaks even after",
     }  # fmt: skip
-    console.table(f"Training step ({title(run)})", found, columns, names)
-
-
+    return table(found, columns, names)
 
 def ratio(found: list[dict[str, Any]]) -> Format:
     """Ratios with as many decimals as their intervals allow."""
@@ -80,17 +74,16 @@ def steps_or_never(value: Any) -> str:
     return "never" if math.isinf(value) else f"{value:,.0f} steps"
 
 
-def others(run: Run) -> None:
+def others(run: Run) -> Table | None:
     """Work beside the training step."""
     if run.works.empty:
-        return
-    table = run.works.pivot_table(index="arm", columns="work", values="us", sort=False).reset_index()
-    columns: dict[str, Format] = {"arm": words, **{name: fixed(1) for name in WORKS if name in table.columns}}
-    console.table("Other work, microseconds: a step of which only every 16th loss is read, a step with its batch made native, predictions",
-                  rows(table), columns, WORKS)  # fmt: skip
+        return None
+    wide = run.works.pivot_table(index="arm", columns="work", values="us", sort=False).reset_index()
+    columns: dict[str, Format] = {"arm": words, **{name: fixed(1) for name in WORKS if name in wide.columns}}
+    return table(rows(wide), columns, WORKS)
 
 
-def start_up(run: Run) -> None:
+def start_up(run: Run) -> Table | None:
     """Until the first loss, and memory."""
     first = run.timings.drop_duplicates("arm")
     columns: Mapping[str, Format] = {
@@ -105,9 +98,4 @@ def start_up(run: Run) -> None:
     found = rows(first.merge(run.memory, on="arm", how="left"))
     for row in found:
         row["first_step_ms"] = 1e3 * row["first_step_s"]
-    console.table("Start-up and memory", found, columns, names)
-    if found and all(row["peak_mib"] is None or row["peak_mib"] != row["peak_mib"] for row in found):
-        result("Memory is not measured on this system.")
-
-
-
+    return table(found, columns, names)

@@ -1,21 +1,20 @@
-"""What each default of a framework would move, on the screen."""
+"""What each default of a framework would move, as a table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..report.formats import Format, number, words
+from ..report.parts import Section, Text, table
 from ..tables import Run
-from . import console
-from .console import result
 
 #: percent, and points of an accuracy
 HUNDRED = 100
 
 
-def show_native(run: Run) -> None:
+def native(run: Run) -> Iterator[Section]:
     """The table of a run that asked for it."""
     if "native" not in run.manifest:
         return
@@ -25,15 +24,12 @@ def show_native(run: Run) -> None:
     }  # fmt: skip
     unit = f"{run.metric_name} by, points" if points else f"{run.metric_name} by"
     names = {"gradient": "first gradient moved by", "loss": "final loss by", "metric": unit}
-    console.table("What each default moves", as_rows(run), columns, names)
-    result(
-        "Each alone: by the reference in float64, in the arm's forms. All together: by the arm itself, against its aligned run."
-    )
+    lines = ["Each alone: by the reference in float64, in the arm's forms. All together: by the arm itself, against its aligned run."]
     floor = run.manifest["native"]["rounding"]
     if floor["loss"] is not None:
         metric = "" if floor["metric"] is None else f", {run.metric_name} by {floor['metric'] * (HUNDRED if points else 1):.2g}"
-        result(f"Rounding alone moves the final loss of the arms that agree by up to {HUNDRED * floor['loss']:.2g} %{metric}.")
-    result()
+        lines.append(f"Rounding alone moves the final loss of the arms that agree by up to {HUNDRED * floor['loss']:.2g} %{metric}.")
+    yield Section("native", "What each default moves", [table(as_rows(run), columns, names), Text(lines)])
 
 
 def as_rows(run: Run) -> list[dict[str, Any]]:

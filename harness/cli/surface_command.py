@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
+from ..report.parts import Section, Text
+from ..report.parts import table as as_table
 from . import options
-from .console import Progress, document, notice, result, table
+from .answer import Answer, Rows, write
+from .console import notice
+from .progress import Progress
 
 if TYPE_CHECKING:
     from ..tables.surface import Surface
@@ -59,7 +63,7 @@ def ends(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw it there too: .svg, .png or .html."
 )
 @click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
-@options.as_json
+@options.forms
 @options.quiet
 def command(
     experiment: Path,
@@ -83,7 +87,8 @@ def command(
     results: Path,
     output: Path | None,
     opened: bool,
-    as_json: bool,
+    form: str | None,
+    table: str | None,
     quiet: bool,
 ) -> None:
     """Draw the loss as a landscape, and on it the way down that every framework takes.
@@ -122,7 +127,7 @@ def command(
     named = options.split_arms(arms)
     changes = options.changed(sets, dtype=dtype, device=device, seed=seed, threads=threads)
     try:
-        with Progress(quiet) as progress:
+        with Progress(experiment.stem, quiet) as progress:
             found = surface(
                 experiment, over=over, directions=directions, through=through, grid=grid, rows=rows, every=every, x=x, y=y, arms=named,
                 backends=files, changes=[*changes, *([] if steps is None else [f"train.steps={steps}"])], results=results,
@@ -132,24 +137,27 @@ def command(
         notice("interrupted: nothing was saved; a smaller --grid, or fewer --rows, take less time")
         sys.exit(130)
     draw(found, output, opened)
-    show(found, as_json)
+    write(answer(found), form, table)
     missing = any(row["status"] == "missing" for row in found.manifest["arms"])
     sys.exit(3 if named and missing else found.exit_code)
 
 
-def show(found: Surface, as_json: bool) -> None:
+def answer(found: Surface) -> Answer:
     """What was found, in words and as a table."""
     from ..report.surface_words import ENDS, beside, heads, landscape
 
-    if as_json:
-        return document({
-            **found.manifest, "folder": str(found.folder), "grid": found.grid.to_dict("list"), "paths": found.paths.to_dict("records"),
-        })  # fmt: skip
-    for line in (*landscape(found), *beside(found)):
-        result(line)
-    result()
-    table("", found.manifest["arms"], ENDS, heads(found))
-    return None
+    def sections() -> list[Section]:
+        ends = as_table(found.manifest["arms"], ENDS, heads(found))
+        return [Section("verdict", "", [Text([*landscape(found), *beside(found)])]), Section("arms", "", [ends])]
+
+    def tables() -> dict[str, Rows]:
+        return {"arms": found.manifest["arms"], "paths": found.paths.to_dict("records"), "grid": found.grid.to_dict("records")}
+
+    def document() -> dict[str, Any]:
+        grid, paths = found.grid.to_dict("list"), found.paths.to_dict("records")
+        return {**found.manifest, "folder": str(found.folder), "grid": grid, "paths": paths}
+
+    return Answer(sections, document, tables)
 
 
 def draw(found: Surface, output: Path | None, opened: bool) -> None:

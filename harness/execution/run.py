@@ -164,7 +164,7 @@ class Work:
         self.store.json("environment.json", self.environment)
         compare = self.plan.experiment.compare
         self.crew = Crew(self.folder, compare.device, compare.threads, compare.time_limit)
-        self.progress("", {"phase": "preparing data"})
+        self.progress("", {"phase": "preparing data", "arms": [arm.name for arm in self.plan.arms]})
         self.weights = lay_out(self.plan, self.folder)
         trajectory = replace(self.plan.trajectory, probes=self.probes and self.plan.trajectory.probes)
         if trajectory.note:
@@ -181,6 +181,7 @@ class Work:
     def compare_arms(self) -> None:
         """The numeric lane: as many workers at a time as there are cores; the reference first, since all wait for it."""
         forms = relevant_forms(self.plan.spec, {})
+        self.progress("", {"phase": "comparing"})
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads, self.stopping():
             jobs: list[Future[None]] = [threads.submit(self.reference, forms)]
             # what starts in no time goes last: it would only wait for the reference

@@ -146,8 +146,9 @@ class Work:
         found = dataclasses.replace(self.plans[number], steps=min(STEPS, self.plans[number].steps))
         folder = crew.folder / f"program-{number}"
         folder.mkdir()
-        self.progress("", {"phase": f"program {number + 1} of {len(self.plans)}: checking"})
-        lane = numeric(crew, found, folder)
+        arms = [arm.name for arm in found.arms]
+        self.progress("", {"phase": "checking programs", "step": number, "steps": len(self.plans), "arms": arms, "timed": False})
+        lane = numeric(crew, found, folder, self.progress)
         reference: dict[str, Any] = {}
         for arm in found.arms:
             record = self.judged(lane, arm)
@@ -239,12 +240,12 @@ class Work:
 
 
 
-def numeric(crew: WarmCrew, found: Plan, folder: Path) -> NumericLane:
+def numeric(crew: WarmCrew, found: Plan, folder: Path, progress: Progress) -> NumericLane:
     """The numeric lane of a cell: its first steps, the first of them forced."""
     free = {"steps": found.steps, "evaluate": [], "names": [], "threshold": found.threshold}
     steps = Trajectory((0,), found.trajectory.replicas, False, "")
     dtype, weights = found.experiment.compare.dtype, lay_out(found, folder)
-    return NumericLane(crew, found.spec, steps, dtype, folder, free, weights, silent, brief=True)
+    return NumericLane(crew, found.spec, steps, dtype, folder, free, weights, progress, brief=True)
 
 
 @contextmanager

@@ -130,21 +130,31 @@ class Lane:
             found = Reference(folder, outcome, dict(forms), [step for step in steps if stopped is None or step < stopped])
             if self.trajectory.probes:
                 found.steps += worker.ask("probes", folder=str(folder))
-            worker.ask("forced", steps=found.steps, states=str(folder), folder=str(folder))
-            found.floors = self.measured(worker, found, self.dtype, found.steps)
+            self.force(worker, name, found.steps, str(folder), str(folder))
+            found.floors = self.measured(worker, found, self.dtype, found.steps, name)
+            self.progress(name, {"phase": "ready"})
         outcome.facts["forms"] = dict(forms)
         if not self.brief:
             outcome.keep(self.rows(found, found.folder))
         return found
 
-    def measured(self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step]) -> dict[Step, dict[str, Floor]]:
-        """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums."""
+    def measured(
+        self, worker: Worker, found: Reference, dtype: str, steps: Sequence[Step], name: str
+    ) -> dict[Step, dict[str, Floor]]:
+        """Floors by step: replicas of the reference in a number format, each with roundings of its own, and some with sequential sums.
+        `name` is whose progress it is."""
         measured = {}
+
+        def told(answer: Mapping[str, Any]) -> None:
+            count = {"step": steps.index(answer["progress"]["replicas"]) + 1, "steps": len(steps)}
+            self.progress(name, {"phase": "measuring what rounding does", **count})
+
+        self.progress(name, {"phase": "measuring what rounding does"})
         for part in alike(steps):
             modes = self.replica_modes(part)
             sizes = worker.ask(
                 "replicas", spec=encode(self.spec.with_forms(found.forms)), dtype=dtype, modes=modes, steps=part, states=str(found.folder),
-                data=str(self.folder / "data.npz"),
+                data=str(self.folder / "data.npz"), progress=told,
             )  # fmt: skip
             count = sum("sequential" not in mode for mode in modes)
             measured.update({step: floors(each[:count], each[count:], dtype) for step, each in zip(part, sizes, strict=True)})
@@ -162,9 +172,9 @@ class Lane:
             build = Build(self.spec, self.dtype, self.crew.device, arm.mode)
             outcome = self.free_pass(worker, arm, arm.name, build, folder, ())
             forms = relevant_forms(self.spec, outcome.facts["forms"])
+            self.progress(arm.name, {"phase": "waiting for the reference"})
             reference = self.reference(forms)
-            self.progress(arm.name, {"phase": "forced steps"})
-            worker.ask("forced", steps=reference.steps, states=str(reference.folder), folder=str(folder))
+            self.force(worker, arm.name, reference.steps, str(reference.folder), str(folder))
             if not self.brief:
                 outcome.facts.update(self.looked_at(worker, arm))
             rows = self.rows(reference, folder)
@@ -177,6 +187,19 @@ class Lane:
         for step in reference.steps:
             (folder / f"forced-{step}.npz").unlink()
         return outcome
+
+    def force(self, worker: Worker, name: str, steps: Sequence[Step], states: str, folder: str) -> None:
+        """The forced pass: the steps of the training, then the probes."""
+        trained = sum(not isinstance(step, str) for step in steps)
+
+        def told(answer: Mapping[str, Any]) -> None:
+            done = steps.index(answer["progress"]["forced"]) + 1
+            probing = done > trained
+            count = {"step": done - trained, "steps": len(steps) - trained} if probing else {"step": done, "steps": trained}
+            self.progress(name, {"phase": "directed probes" if probing else "forced steps", **count})
+
+        self.progress(name, {"phase": "forced steps"})
+        worker.ask("forced", progress=told, steps=steps, states=states, folder=folder)
 
     def looked_at(self, worker: Worker, arm: Arm) -> dict[str, Any]:
         """What is known of an arm's installation: faults that its adapter looks for, and the pre-flight."""
@@ -211,7 +234,7 @@ class Lane:
             "free",
             keep=list(keep),
             folder=str(folder),
-            progress=lambda facts: self.progress(name, facts["progress"]),
+            progress=lambda answer: self.progress(name, {"phase": "training", **answer["progress"]}),
             **self.free,
         )
         facts = {

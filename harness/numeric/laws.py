@@ -13,7 +13,7 @@ from ..errors import ArmFailed, UsageError
 from ..pool import Crew
 from ..registry import Arm, backend, suggestion
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int, int], None]
 #: seconds that one case may take
 TIME_LIMIT = 300.0
 
@@ -53,13 +53,13 @@ def try_laws(
         device: cpu or gpu.
         seed: of the random states and batches.
         cache: folder in which the reference's tensors are kept for other arms.
-        progress: told the case that is being tried.
+        progress: told the case that is being tried, and how many of how many have been.
 
     Raises:
         ArmFailed: the arm cannot be started.
         UsageError: there is no such case or item.
     """
-    adapter, found = backend(arm), {}
+    adapter, found = backend(arm), dict[str, dict[str, Any]]()
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         crew = Crew(Path(folder), device, 1, TIME_LIMIT)
         cases: dict[str, Any] = {}
@@ -73,7 +73,7 @@ def try_laws(
                 while left:
                     name = left.pop(0)
                     if progress is not None:
-                        progress(name)
+                        progress(name, len(found), len(found) + 1 + len(left))
                     try:
                         found[name] = worker.ask(
                             "conformance", name=name, dtype=dtype, device=device, mode=arm.mode, seed=seed, cache=str(cache or "")

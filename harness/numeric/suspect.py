@@ -95,7 +95,7 @@ class Suspect:
         adapter, other = backend(REFERENCE), "float64" if lane.dtype == "float32" else "float32"
         with lane.crew.worker(REFERENCE, f"{self.arm.name} cause") as worker:
             worker.ask("open", module=adapter.module, place=adapter.place)
-            level = lane.measured(worker, reference, other, self.wrong)
+            level = lane.measured(worker, reference, other, self.wrong, self.arm.name)
             lane.build(worker, Build(lane.spec.with_forms(reference.forms), "float64", "cpu", ""))
             found = {step: self.located(worker, step) for step in self.wrong}
             if not any(found.values()):

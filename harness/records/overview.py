@@ -104,7 +104,7 @@ def entry(kind: str, folder: Path) -> Entry:
     plain = Entry(word, folder, state, experiment_of(folder.name), started=day_of(folder.name))
     try:
         if not (folder / "manifest.json").exists():
-            note = "" if plain.state == "in progress" else "it did not end"
+            note = "" if state == "in progress" else "it did not end"
             return replace(plain, arms=[judged(row) for row in heads(folder)], note=note)
         return summarised(plain, read_document(folder / "manifest.json", schema))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from .drawing import drawn, specification
 from .formats import Format, words
 
 
@@ -109,11 +108,15 @@ class Figure:
     @cached_property
     def drawn(self) -> dict[str, Any]:
         """The picture for Vega-Lite, in the page's colours."""
+        from .drawing import specification  # the terminal has tables too, and no pictures
+
         return specification(self.chart, page=True)
 
     @property
     def svg(self) -> str:
         """The picture, with a title and a description for those who do not see it."""
+        from .drawing import drawn
+
         head, _, body = drawn(self.drawn).partition(">")
         named = f'{head} role="img" aria-labelledby="{self.key}-title {self.key}-description">'
         texts = {"title": self.title, "description": self.description}
@@ -267,7 +270,7 @@ def blank(value: Any, text: Format) -> bool:
 
 
 #: words that are shown in colour, which only repeats what they say
-GOOD = ("agrees", "tie", "ok", "holds")
+GOOD = ("agrees", "tie", "ok", "holds", "works", "bitwise equal", "within rounding")
 BAD = (
     "differs", "undecided", "failed", "crashed", "killed", "timed out", "out of memory", "diverged", "interrupted", "invalid", "changed",
 )  # fmt: skip

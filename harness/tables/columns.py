@@ -1,4 +1,4 @@
-"""What stands in the tables of costs."""
+"""What stands in the tables."""
 
 from __future__ import annotations
 
@@ -50,4 +50,50 @@ COLUMNS: Mapping[str, str] = {
     "train_mib": "largest resident MiB while it trained",
     "inference_mib": "largest resident MiB while it predicted",
     "peak_mib": "largest resident MiB of all",
+    "variant": "whose dropout is timed: given masks (masks), or the framework's own (native); plain where there is none",
+    "time": "step time over that of the first version, of one run each",
+    "memory": "peak memory over that of the first version",
 }
+
+#: the same of the tables of agreement
+AGREEMENT_COLUMNS: Mapping[str, str] = {
+    "arm": "what is compared: backend[:mode][@environment]; `list arms` shows them",
+    "verdict": "what a comparison concludes, from a closed list: `explain agrees`, `explain semantic`, ...",
+    "form": "the formula that the framework fixes where several mean something else by one word; the arm is judged in its own",
+    "first_difference": "the first forced step (or probe) and the first tensor that is off by more than rounding",
+    "gradient_error": "the largest relative error of any parameter's gradient, over the steps that start from the reference's state: the "
+    "length of the difference over the length of the reference's gradient",
+    "floor_ratio": "the largest error of any tensor over its floor",
+    "final_loss": "loss of the last step of the free training",
+    "metric": "accuracy, r2, ... on the test rows at the end; on the training rows where there are no test rows",
+    "reason": "why an arm failed, is missing or is unsupported",
+    "loss": "loss of a step of the free training, in which every arm goes its own way from the same first weights",
+    "reference": "the loss of the float64 reference in the same step, in the arm's form",
+    "gap": "relative distance of an arm's loss from the reference's",
+    "envelope": "the largest gap of replicas of the reference that differ in nothing but their roundings",
+    "tensor": "a loss, an output, a gradient or an update, by the name of its layer",
+    "norm": "length of a tensor",
+    "error": "length of the difference between an arm's tensor and the reference's, over the length of the reference's",
+    "floor": "how far rounding alone moves a tensor: the root mean square of the errors of replicas of the reference that round otherwise",
+    "ceiling": "the furthest that any replica comes, those with sequential sums included",
+    "seen_from": "the smallest relative error of a gradient that would have been called a difference",
+    "probe": "a step that training does not bring, forced on purpose: `explain ties`, ...",
+    "moved": "relative distance of the final loss from that of the first run",
+    "allowed": "how far rounding may move a committed number",
+    "committed": "the number in results/reference",
+    "found": "the same number, made anew",
+    "parts_at": "the step from which on two versions' losses are no longer the same",
+    "loss_moved": "largest relative distance of a version's losses from those of the first version",
+    "parameters_moved": "the same of the parameters at the end",
+    "first_step_ms": "milliseconds of the first training step, behind the compilation, until its loss is read",
+}
+#: what stands above columns, where it is not their name
+HEADS: Mapping[str, str] = {
+    "largest gradient error": "gradient_error", "x floor": "floor_ratio", "seen from": "seen_from", "95 % interval": "low",
+    "p95 us": "step_p95_us", "rows/s": "samples_per_s", "GFLOP/s": "gflops", "% of peak": "of_peak", "interval": "low",
+    "dropout": "variant", "breaks even after": "break_even_steps", "until first loss s": "first_loss_s",
+    "MiB after import": "after_import_mib",
+    "MiB peak": "peak_mib", "training": "train_mib", "inference": "inference_mib", "loss moved by": "moved", "step, unread": "throughput",
+    "step, fed": "fed", "all test rows": "inference", "one row": "inference_1", "losses part at": "parts_at",
+    "parameters moved by": "parameters_moved", "time x": "time", "memory x": "memory", "x ceiling": "ceiling",
+}  # fmt: skip

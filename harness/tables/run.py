@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,10 +181,11 @@ class Run:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows, by MIME type: verdict, summary and the distance from the reference. It is made on a floor above, which the
         package's door leads to."""
-        from .. import display
+        import harness
 
-        bundle: Callable[[Run], dict[str, str]] = display
-        return bundle(self)
+        door: Any = harness
+        shown: dict[str, str] = door.display(self)
+        return shown
 
     @property
     def metric_name(self) -> str:

@@ -148,6 +148,7 @@ class Lane:
             work: rounds for number, point in enumerate(self.points) for work, rounds in works(point.spec, self.preset, number).items()
         }
         began = time.monotonic()
+        self.tell_epoch()
 
         def enough(epochs: int) -> bool:
             spent = time.monotonic() - began > self.preset.budget
@@ -155,6 +156,7 @@ class Lane:
 
         if arms:
             session(list(self.players), every, self.preset, self.seed, self.opened, enough)
+        self.progress("", {"phase": "timed", "timed": False})
         return self.found
 
     def settled(self, work: Work) -> bool:
@@ -174,6 +176,7 @@ class Lane:
             timing = self.timing(name, number)
             if timing is not None and timing.failure is None:
                 timing.failure = (problem.status, problem.reason)
+        self.progress(name, {"done": problem.status, "reason": problem.reason, "verdict": ""})
 
     def alive(self, name: str, point: int) -> bool:
         """Whether a contestant is timed at a program and has not failed there."""
@@ -188,7 +191,7 @@ class Lane:
             seats: dict[str, Seat] = {}
             for name in order:
                 if any(self.alive(name, number) for number in range(len(self.points))):
-                    self.progress(name, {"phase": f"epoch {epoch + 1}: starting alone"})
+                    self.progress(name, {"phase": "starting alone"})
                     try:
                         seats[name] = self.open(stack, self.players[name], epoch)
                     except ArmFailed as problem:
@@ -252,16 +255,19 @@ class Lane:
                     self.prepare_one(self.players[name], seat, work)
                 except ArmFailed as problem:
                     self.fails(name, problem, work.point)
-        count = sum(self.alive(name, work.point) for name in seats)
-        if count and (before is None or before.point != work.point):
-            self.progress("", {"phase": f"timing {count} arms in turn{self.where(work.point)}"})
+        if before is None or before.point != work.point:
+            self.tell_epoch(work.point)
+            for name in seats:
+                if self.alive(name, work.point):
+                    self.progress(name, {"phase": "timed in turn"})
 
-    def where(self, point: int) -> str:
-        """The program and the epoch in words, where there are several."""
-        least, most, epoch = self.preset.least, self.preset.most, len(self.facts["epochs"]) + 1
+    def tell_epoch(self, point: int = 0) -> None:
+        """Which epoch this is, of how many, and which of the programs."""
+        least, most, done = self.preset.least, self.preset.most, len(self.facts["epochs"])
         parts = [f"program {point + 1} of {len(self.points)}"] if len(self.points) > 1 else []
-        parts += [f"epoch {epoch} of {least}{f' to {most}' if most > least else ''}"] if most > 1 else []
-        return "".join(f", {part}" for part in parts)
+        parts += [f"epoch {done + 1} of {least}{f' to {most}' if most > least else ''}"] if most > 1 else []
+        count = {"step": done, "steps": least if done < least else most}
+        self.progress("", {"phase": f"timing {len(self.players)} arms in turn", "at": ", ".join(parts), "timed": True, **count})
 
     def prepare_one(self, each: Contestant, seat: Seat, work: Work) -> None:
         """Bring one contestant to a work.

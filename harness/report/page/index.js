@@ -25,13 +25,15 @@
     return (order.down ? -found : found) || one.place - other.place;
   };
 
-  const show = () => {
+  const choose = () => {
     const asked = Object.fromEntries(new FormData(form));
     rows.forEach(each => { each.row.hidden = !fits(each, asked); });
     count.textContent = bodies.map(body => {
       const own = [...body.rows];
       return `${own.filter(row => !row.hidden).length} of ${own.length} ${body.parentElement.getAttribute("aria-label")}`;
     }).join(", ");
+  };
+  const arrange = () => {
     const sorted = [...rows].sort(order.key ? compare : (one, other) => one.place - other.place);
     bodies.forEach(body => body.append(...sorted.filter(({ row }) => row.parentElement === body).map(({ row }) => row)));
     heads.forEach(head => {
@@ -44,7 +46,6 @@
     if (order.key) words.set("sort", (order.down ? "-" : "") + order.key);
     const query = words.toString();
     try { history.replaceState(null, "", (query ? "?" + query : location.pathname) + location.hash); } catch { /* not from every disk */ }
-    show();
   };
   const recall = () => {
     const words = new URLSearchParams(location.search), sort = words.get("sort") ?? "", key = sort.replace(/^-/, "");
@@ -53,7 +54,8 @@
       if (field.selectedIndex === -1) field.selectedIndex = 0; // there is none of that name any more
     });
     order = keys.includes(key) ? { key, down: sort.startsWith("-") } : { key: "", down: false };
-    show();
+    choose();
+    arrange();
   };
 
   heads.forEach(head => {
@@ -62,12 +64,13 @@
     handle.addEventListener("click", () => {
       const again = order.key === head.dataset.sort;
       order = again && order.down ? { key: "", down: false } : { key: head.dataset.sort, down: again };
+      arrange();
       keep();
     });
   });
-  form.addEventListener("input", keep);
+  form.addEventListener("input", () => { choose(); keep(); });
   form.addEventListener("submit", event => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(() => { order = { key: "", down: false }; keep(); }));
+  form.addEventListener("reset", () => setTimeout(() => { order = { key: "", down: false }; choose(); arrange(); keep(); }));
   form.hidden = false;
   recall();
 })();
