@@ -69,7 +69,8 @@ def contours(found: Surface, title: bool = False) -> Vega:
             "direction": "horizontal",
         }] if arms else [],
         "marks": [
-            {"type": "group", "clip": True, "encode": {"update": size()}, "marks": [*ground(), *ways(), *ends_and_lowest()]}, *scale(levels),
+            {"type": "group", "clip": True, "encode": {"update": size()}, "marks": [*ground(), *ways(), *ends_and_lowest()]},
+            *scale(levels),
         ],
     }  # fmt: skip
     return Vega({**tree, "title": titled(found)} if title else tree)
