@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from harness.cli import COMMANDS, harness
+from harness.cli import harness
 from tests.conftest import ROOT
 from tests.test_documents import module
 
@@ -19,8 +19,6 @@ sessions: Any = module(ROOT / "docs" / "sessions.py")
 COMMANDED = [
     ROOT / "CONTRIBUTING.md", *sessions.DOCUMENTS, *(ROOT / "experiments").glob("**/*.md"), ROOT / "benchmarks" / "README.md"
 ]  # fmt: skip
-#: commands that documents name before they are there; one that has come fails the test below until it is taken from here
-AWAITED = {"surface"}
 COMMAND = re.compile(r"python -m harness(?: (.*?))?(?:\s+#.*|\s*[|&;>)].*)?$", re.MULTILINE)
 
 
@@ -77,8 +75,6 @@ def understood(command: click.Command, words: list[str]) -> None:
     Raises:
         click.UsageError: it is not understood.
     """
-    if words[:1] and words[0] in AWAITED:
-        return
     if isinstance(command, click.Group):
         context = click.Context(command)
         found = command.get_command(context, words[0])
@@ -86,11 +82,6 @@ def understood(command: click.Command, words: list[str]) -> None:
         understood(found, words[1:])
     else:
         command.make_context(command.name, list(words), resilient_parsing=False)
-
-
-def test_commands_that_are_awaited() -> None:
-    """A command that is there is tried: take it from AWAITED."""
-    assert not AWAITED & set(COMMANDS)
 
 
 def test_a_command_that_is_wrong_is_seen(tmp_path: Path) -> None:
