@@ -66,10 +66,11 @@ def contours(found: Surface, title: bool = False) -> Vega:
         ],
         "legends": [{
             "stroke": "colour", "strokeDash": "dash", "symbolType": "stroke", "symbolSize": 200, "symbolStrokeWidth": 3, "orient": "bottom",
-            "direction": "horizontal", "columns": 4 if len(arms) > 6 else 6,
+            "direction": "horizontal",
         }] if arms else [],
         "marks": [
-            {"type": "group", "clip": True, "encode": {"enter": size()}, "marks": [*ground(), *ways(), *ends_and_lowest()]}, *scale(levels),
+            {"type": "group", "clip": True, "encode": {"update": size()}, "marks": [*ground(), *ways(), *ends_and_lowest()]},
+            *scale(levels),
         ],
     }  # fmt: skip
     return Vega({**tree, "title": titled(found)} if title else tree)
@@ -96,10 +97,11 @@ def pointed(side: int) -> dict[str, Any]:
 
 def contoured(levels: list[float], log: bool, side: int) -> dict[str, Any]:
     """The transform that makes contours. A number of the grid lies in the middle of its cell: half a cell is beyond the axes."""
-    scales = [WIDTH / (side - 1), HEIGHT / (side - 1)]
+    cells = 2 * (side - 1)
     return {
-        "type": "isocontour", "thresholds": [math.log10(level) if log else level for level in levels], "scale": scales,
-        "translate": [-scale / 2 for scale in scales], "as": "contour",
+        "type": "isocontour", "thresholds": [math.log10(level) if log else level for level in levels], "as": "contour",
+        "scale": {"signal": f"[2 * width / {cells}, 2 * height / {cells}]"},
+        "translate": {"signal": f"[-width / {cells}, -height / {cells}]"},
     }  # fmt: skip
 
 
@@ -151,8 +153,9 @@ def ground() -> list[dict[str, Any]]:
     return [
         {"type": "path", "from": {"data": "contours"}, "interactive": False, "encode": {"enter": filled},
          "transform": [{"type": "geopath", "field": "datum.contour"}]},
-        {"type": "rect", "name": "ground", "encode": {"enter": {**size(), "fill": {"value": "transparent"}},
-                                                      "update": {"tooltip": {"signal": "here"}}}},
+        {"type": "rect", "name": "ground", "encode": {
+            "update": {**size(), "fill": {"value": "transparent"}, "tooltip": {"signal": "here"}},
+        }},
     ]  # fmt: skip
 
 
@@ -219,10 +222,10 @@ def scale(levels: list[float]) -> list[dict[str, Any]]:
              "baseline": {"value": "middle"}, "fontSize": {"value": 11}}  # fmt: skip
     head = {"x": {"signal": "width + 16"}, "y": {"value": -6}, "text": {"value": "loss"}, "fontSize": {"value": 12}}
     return [
-        {"type": "rect", "from": {"data": "steps"}, "interactive": False, "encode": {"enter": bar}},
-        {"type": "rect", "interactive": False, "encode": {"enter": frame}},
-        {"type": "text", "style": "quiet", "from": {"data": "steps"}, "interactive": False, "encode": {"enter": words}},
-        {"type": "text", "style": "quiet", "interactive": False, "encode": {"enter": head}},
+        {"type": "rect", "from": {"data": "steps"}, "interactive": False, "encode": {"update": bar}},
+        {"type": "rect", "interactive": False, "encode": {"update": frame}},
+        {"type": "text", "style": "quiet", "from": {"data": "steps"}, "interactive": False, "encode": {"update": words}},
+        {"type": "text", "style": "quiet", "interactive": False, "encode": {"update": head}},
     ]
 
 

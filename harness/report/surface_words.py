@@ -57,10 +57,13 @@ def ending(found: Surface) -> str:
     ends = low if low == high else f"{low} to {high}"
     furthest = max(arms, key=lambda row: row["apart"] if row["apart"] is not None else -1.0)
     who = f"{arms[0]['arm']} ends" if len(arms) == 1 else f"{len(arms)} arms end"
-    text = f"{who} at a loss of {ends}, the reference at {right['last_loss']:.6g}"
+    last = f"{right['last_loss']:.6g}"
+    text = f"{who} at a loss of {ends}{'' if ends == last else f' (the reference at {last})'}"
     if furthest["apart"] is None:
         return f"{text}."
-    return f"{text}; no path is further from the reference's than {furthest['apart']:.2g} of its way ({furthest['arm']})."
+    if not furthest["apart"]:
+        return f"{text}, on the reference's path, number for number."
+    return f"{text}, no further than {furthest['apart']:.2g} of the way from the reference's path ({furthest['arm']})."
 
 
 def share(held: float) -> str:

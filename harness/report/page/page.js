@@ -47,7 +47,8 @@
     const [name, says] = ["title", "desc"].map(tag => place.querySelector(tag).textContent);
     const specification = JSON.parse(figure.querySelector(".specification").textContent);
     if (typeof specification.width === "number" && !specification.facet) {
-      Object.assign(specification, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
+      const width = specification.$schema.includes("/vega/") ? Math.min(place.clientWidth, 760) : "container"; // Vega itself has no containers
+      Object.assign(specification, { width, autosize: { type: "fit-x", contains: "padding" } });
       figure.dataset.fits = "";
       if (place.clientWidth < 560) specification.config.legend.columns = 2;
     }
