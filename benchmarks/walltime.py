@@ -22,8 +22,9 @@ marks = []
 def progress(arm, facts):
     marks.append((time.perf_counter(), time.process_time(), arm, facts.get("phase", "")))
 run = harness.run(sys.argv[1], results=sys.argv[2], progress=progress)
-from harness.cli.show import show_run
-show_run(run, False)
+from harness.cli.answer import write
+from harness.cli.show import answer
+write(answer(run), None)
 first = next(at for at, _, _, phase in marks if phase == "starting alone")
 print(json.dumps({"timed": time.perf_counter() - first}), file=sys.stderr)
 """

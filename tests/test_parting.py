@@ -15,7 +15,8 @@ import pytest
 import backends.numpy as reference
 import backends.torch as torch_adapter
 import harness.execution.run as execution
-from harness.cli.show import show_run
+from harness.cli.answer import write
+from harness.cli.show import answer
 from harness.interface import LIMIT, ZERO, Batch
 from harness.numeric.flips import flips
 from harness.numeric.parting import first_flip, parts_at, reach
@@ -166,7 +167,7 @@ def test_an_arm_that_parts_says_where(tmp_path: Path, monkeypatch: pytest.Monkey
     assert done.arms[0].facts["parted"] == {"step": 5, "flip": None}
     assert done.exit_code == 0
     assert len(done.losses.dropna(subset=["envelope"])) == len(done.losses) == 16
-    show_run(done, False)
+    write(answer(done), "md")
     said = "numpy: computes rightly, and parts by rounding alone: its loss leaves what rounding does to replicas at step 5"
     assert said in capsys.readouterr().out
 
