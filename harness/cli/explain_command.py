@@ -18,7 +18,7 @@ from ..report.formats import words
 from ..report.parts import Section, Text, table
 from . import complete, options
 from .answer import Answer, write
-from .console import notice
+from .console import drawn, notice
 from .progress import Work
 
 if TYPE_CHECKING:
@@ -111,11 +111,17 @@ def of_type(cls: type[Spec], calls: list[dict[str, str]]) -> Answer:
 
 def paragraphs(head: str, about: str) -> Text:
     """What something is, and what is said of it, indented."""
-    return Text([head, "", textwrap.fill(" ".join(about.split()), WIDTH, initial_indent="  ", subsequent_indent="  ")])
+    return Text([head, "", filled(about)])
 
 
-#: columns of explanations, at most; in a narrow window as many as there are
-WIDTH = min(100, shutil.get_terminal_size((100, 24)).columns)
+#: columns of explanations, at most
+WIDTH = 100
+
+
+def filled(text: str) -> str:
+    """A text in lines, indented: as wide as a window lets them be, and the same in every pipe."""
+    width = min(WIDTH, shutil.get_terminal_size().columns) if drawn() else WIDTH
+    return textwrap.fill(" ".join(text.split()), width, initial_indent="  ", subsequent_indent="  ")
 
 
 def arms(topic: str) -> list[tuple[str, str, str]]:
@@ -144,9 +150,8 @@ def overview() -> Answer:
     found["keys of experiments"] = sorted({item.name for _, item in all_keys()})
     found["options"] = sorted({word for _, option in all_options() for word in option.opts if word.startswith("--")})
     rows = [{"is": kind, "word": word} for kind, some in found.items() for word in some]
-    filled = {kind: textwrap.fill(", ".join(some), WIDTH, initial_indent="  ", subsequent_indent="  ") for kind, some in found.items()}
     return Answer(
-        lambda: [Section("", "", [Text([f"{kind}:", text])]) for kind, text in filled.items()],
+        lambda: [Section("", "", [Text([f"{kind}:", filled(", ".join(some))])]) for kind, some in found.items()],
         lambda: {"schema": "harness.explain/1", "words": found}, lambda: {"words": rows},
     )  # fmt: skip
 
