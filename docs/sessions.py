@@ -9,7 +9,7 @@ looks like the repository. Comments in front of a block, which nobody sees on th
     <!-- file: PATH -->                   in front of a block of any language: its text is added to that file of the folder,
     <!-- file: PATH below LINE -->        or put below the first line that holds these words
 
-`<!-- shown: START | START -->` behind a block begins a part that shows the paragraphs of its output with these beginnings,
+`<!-- shown: START | START -->` behind a block begins a part that shows the paragraphs of its output from lines with these beginnings on,
 `<!-- shown: all -->` one that shows everything; it ends with `<!-- end -->`, as the parts of docs/generate.py do. Tests compare what is
 shown with numbers masked.
 """
@@ -142,16 +142,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def excerpt(output: str, shown: str) -> str:
-    """The paragraphs of an output that begin in one of these ways; a table belongs to its title. What is left out is `...`."""
+    """The paragraphs of an output, each from its first line on that begins in one of these ways; a table belongs to its title. What is left
+    out is `...`."""
     if shown == "all":
         return output.rstrip()
     starts = tuple(start.strip() for start in shown.split(" | "))
     found: list[str] = []
     for paragraph in parted(output):
-        if paragraph.lstrip("*").startswith(starts):
-            found.append(paragraph)
-        elif found[-1:] != ["..."]:
+        lines = paragraph.splitlines()
+        first = next((place for place, line in enumerate(lines) if line.lstrip("*").startswith(starts)), None)
+        if first != 0 and found[-1:] != ["..."]:
             found.append("...")
+        if first is not None:
+            found.append("\n".join(lines[first:]))
     return "\n\n".join(found)
 
 
