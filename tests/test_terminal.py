@@ -18,11 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from harness.cli.answer import write
+from harness.cli.glossary import meanings
+from harness.cli.show import answer, sections
+from harness.cli.terminal import draw
+from harness.errors import UsageError
 from harness.report.comment import comment
 from harness.report.latex import escaped, latex, number
 from harness.report.parts import Cell, Row, Section, Table, Text
 from harness.spec.reader.codes import CODES
+from harness.tables import Run, load
 
 from .conftest import ROOT, Command
 
@@ -39,8 +46,6 @@ layers = {LAYERS}
 loss = "mse"
 optimizer = {{ type = "sgd", learning_rate = 0.1 }}
 steps = 12
-[compare]
-arms = ["numpy", "sklearn", "flax"]
 """
 
 
@@ -73,8 +78,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A results folder with one run in it, made on a terminal, and what that showed."""
     folder = tmp_path_factory.mktemp("seen")
     (folder / "seen.toml").write_text(EXPERIMENT)
-    code, written = in_window(80, "run", folder / "seen.toml", "--results", folder)
-    assert code == 0, written
+    code, written = in_window(80, "run", folder / "seen.toml", "--arm", "numpy,numpy,flax", "--results", folder)
+    assert code == 3, written  # an arm that was named is missing
     return folder, written
 
 
@@ -82,73 +87,82 @@ def test_every_arm_is_seen_while_a_run_lasts(seen: tuple[Path, str]) -> None:
     """The live lines go through the phases, come to a verdict or a reason, stay within the window, and are gone in the end."""
     text = ESCAPE.sub("", seen[1])
     for line in (r"numpy +importing", r"reference +(training|forced steps|directed probes|measuring)", r"numpy +agrees  timed in turn",
-                 r"sklearn +agrees  starting alone", r"flax +missing  its environment", r"timing 2 arms in turn"):  # fmt: skip
+                 r"numpy#2 +agrees  starting alone", r"flax +missing  its environment", r"timing 2 arms in turn"):  # fmt: skip
         assert re.search(line, text), line
     assert "2 of 3 arms agree" in text
     assert seen[1].rindex("\x1b[?25h") < seen[1].rindex("Agreement with"), "the cursor is back before the tables"
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
-def test_tables_fit_the_window(seen: tuple[Path, str], columns: int) -> None:
-    """No line is wider than the window, no number is cut, and no column is left out: what is too wide comes below."""
-    code, written = in_window(columns, "compare", "--results", seen[0])
-    text = ESCAPE.sub("", written).replace("\r", "")
-    assert code == 0
-    assert max(len(line) for line in text.splitlines() if not line.startswith("  ")) <= columns
+@pytest.fixture(scope="module")
+def run(seen: tuple[Path, str]) -> Run:
+    """The same run, loaded."""
+    return load("latest", seen[0])
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_tables_fit_the_window(seen: tuple[Path, str], run: Run, columns: int) -> None:
+    """No line is wider than the window, no number is cut, and no column is left out: what is too wide comes below. Drawn by the command in
+    a window of 80 columns, by the same function for the others."""
+    text = ESCAPE.sub("", seen[1][seen[1].rindex("\x1b[?25h") :]).replace("\r", "") if columns == 80 else drawn(run, columns)
+    assert max(len(line) for line in text.splitlines() if not line.startswith((" ", "saved", "not run"))) <= columns
     assert "…" not in text
-    (row,) = [row for row in json.loads(in_pipe(seen[0], "--json"))["summary"] if row["arm"] == "sklearn"]
+    row = run.summary.set_index("arm").loc["numpy#2"]
     for shown in (f"{row['gradient_error']:.2g}", f"{row['final_loss']:.6g}", f"{row['metric']:.4g}"):
         assert re.search(rf"(?<![\w.]){re.escape(shown)}(?![\w.])", text), shown
     assert text.index("arms agree") < text.index("Agreement with"), "the verdict comes first"
     assert ("the same, " in text) == (columns < 200)
 
 
-def in_pipe(results: Path, *words: str, env: dict[str, str] | None = None) -> str:
-    """What `compare` writes into a pipe."""
-    found = subprocess.run(
-        [sys.executable, "-m", "harness", "compare", "--results", results, *words], capture_output=True, text=True, cwd=ROOT,
-        env={**os.environ, **(env or {})}, check=False,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    return found.stdout
+def drawn(run: Run, columns: int) -> str:
+    """A run in a window so wide."""
+    console = Console(width=columns, file=io.StringIO(), force_terminal=False, highlight=False)
+    draw(list(sections(run)), console)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
-def test_colour_is_asked_for_and_refused(seen: tuple[Path, str]) -> None:
+def test_colour_is_asked_for_and_refused(harness: Command) -> None:
     """NO_COLOR takes colour away, TERM=dumb everything, FORCE_COLOR brings it into a pipe; a pipe alone has none. A terminal that is not
     UTF-8 gets its rules in ASCII."""
     green = re.compile(r"\x1b\[(?:\d+;)*32m")
-    words = ("compare", "--results", seen[0])
+    words = ("list", "arms")
     assert green.search(in_window(100, *words)[1])
     assert not green.search(in_window(100, *words, env={"NO_COLOR": "1"})[1])
     dumb = in_window(100, *words, env={"TERM": "dumb"})[1]
     assert "\x1b" not in dumb
     assert "| arm " in dumb
-    assert green.search(in_pipe(seen[0], env={"FORCE_COLOR": "1"}))
-    assert "\x1b" not in in_pipe(seen[0])
+    assert green.search(harness(*words, env={"FORCE_COLOR": "1"}).stdout)
+    assert "\x1b" not in harness(*words).stdout
     plain = in_window(100, *words, env={"PYTHONIOENCODING": "ascii"})[1]
     assert plain.isascii()
     assert "-----" in plain
 
 
-def test_every_form_says_the_same(seen: tuple[Path, str]) -> None:
+def test_every_form_says_the_same(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Markdown on demand, exact CSV of every table, LaTeX, a comment: none of them is broken by what stands in the experiment."""
-    document = json.loads(in_pipe(seen[0], "--json"))
-    losses = list(csv.DictReader(io.StringIO(in_pipe(seen[0], "--format", "csv", "--table", "losses"))))
+
+    def written(form: str, name: str | None = None) -> str:
+        write(answer(run), form, name)
+        return capsys.readouterr().out
+
+    document = json.loads(written("json"))
+    losses = list(csv.DictReader(io.StringIO(written("csv", "losses"))))
     assert [float(row["loss"]) for row in losses] == [row["loss"] for row in document["losses"]]
-    summary = list(csv.DictReader(io.StringIO(in_pipe(seen[0], "--format", "csv"))))
+    summary = list(csv.DictReader(io.StringIO(written("csv"))))
     assert list(summary[0]) == list(document["summary"][0])
-    only = in_pipe(seen[0], "--format", "md", "--table", "summary")
+    only = written("md", "summary")
     assert only.startswith("**Agreement")
     assert only.count("**") == 2
-    paper = in_pipe(seen[0], "--format", "latex")
+    paper = written("latex")
     assert paper.count(r"\toprule") == paper.count(r"\end{tabular}") == paper.count(r"\begin{table}") > 3
     assert r" \times 10^{-" in paper
-    note = in_pipe(seen[0], "--format", "github")
+    note = written("github")
     assert note.startswith("**seen**: 2 of 3 arms agree")
     assert "1 missing" in note.splitlines()[0]
     assert note.count("<details>") == note.count("</details>") > 3
     assert "| flax" in note.split("<details>")[0]
     assert "| numpy" not in note.split("<details>")[0]
+    with pytest.raises(UsageError, match='no table "nothing"'):
+        written("csv", "nothing")
 
 
 def test_latex_escapes_everything() -> None:
@@ -218,13 +232,10 @@ def test_every_code_is_explained() -> None:
     assert {*codes(), "shape", *returned} == set(CODES)
 
 
-def test_every_column_is_explained(seen: tuple[Path, str], harness: Command) -> None:
+def test_every_column_is_explained(run: Run, harness: Command) -> None:
     """Whatever stands above a column of a run, `explain` knows it; and it knows codes, keys, options, exit codes, arms; else it guesses."""
-    from harness.cli.glossary import meanings
-
-    text = in_pipe(seen[0])
-    heads = {head.strip() for line in re.findall(r"(\|[^\n]+)\n\|-", text) for head in line.strip("|").split("|")}
-    own = {"numpy", "sklearn", "train accuracy"} | {head for head in heads if head.startswith("step ")}
+    heads = {head for each in sections(run) for part in each.shown if isinstance(part, Table) for head, _ in part.heads}
+    own = {"numpy", "numpy#2", "train accuracy", "version"} | {head for head in heads if head.startswith("step ")}
     assert len(heads - own) > 20
     unknown = {head for head in heads - own if not meanings(head) and not meanings(head.replace(" ", "_"))}
     assert not unknown - {"/ numpy"}

@@ -61,4 +61,5 @@ def number(text: str) -> str:
     if match is None or not (match["power"] or text.startswith("-")):
         return escaped(text)
     power = rf" \times 10^{{{int(match['power'])}}}" if match["power"] else ""
-    return f"${match['digits'].replace(',', '{,}')}{power}${escaped(match['unit'])}"
+    unit = f" {escaped(match['unit'])}".rstrip()
+    return f"${match['digits'].replace(',', '{,}')}{power}${unit}"

@@ -270,7 +270,7 @@ def blank(value: Any, text: Format) -> bool:
 
 
 #: words that are shown in colour, which only repeats what they say
-GOOD = ("agrees", "tie", "ok", "holds", "works", "bitwise equal", "within rounding")
+GOOD = ("agrees", "tie", "ok", "holds", "works", "bitwise equal", "within rounding", "ready", "created", "yes")
 BAD = (
     "differs", "undecided", "failed", "crashed", "killed", "timed out", "out of memory", "diverged", "interrupted", "invalid", "changed",
 )  # fmt: skip

@@ -27,6 +27,7 @@ CODES: Mapping[str, str] = {
     "show them.",
     "shape": "the shapes of layers, data or targets do not go together: a layer cannot take what the one before it gives, or the output is "
     "not what the targets are. `check` shows the shapes of a model that is right.",
+    "inputs": "a layer takes another number of inputs than it is given.",
     "ragged": "lists that make an array are not equally long.",
     "value": "the data hold values that this experiment cannot use: no whole numbers where an embedding needs them, or too large for "
     "float32.",
