@@ -147,7 +147,7 @@ def test_rounding_that_is_magnified_agrees(harness: Callable[..., Any], tmp_path
     assert "Before the numbers: faulty:dense_tf32: products in float32 are right to 11 of 24 bits (TF32 or float16)" in before
     assert "Before the numbers: biased: products in float32 are right to 21 of 24 bits" in before
     assert "by rounding alone" in after
-    assert "every node is right by itself; rounding alone is magnified" in after
+    assert "every node is right by itself; rounding alone is magnified" in before
     facts = {arm["arm"]: arm["facts"] for arm in json.loads(harness("compare", "--json", "--results", tmp_path).stdout)["arms"]}
     assert facts["biased"]["verdict"] == "agrees"
     assert facts["biased"]["words"]["amplified rounding"] > 0

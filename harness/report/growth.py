@@ -38,7 +38,8 @@ def growth(cells: pandas.DataFrame, key: str, others: Sequence[str]) -> Any:
     rules = crossed.mark_rule(strokeDash=[2, 3], strokeWidth=1).encode(tooltip=["crossing:N", at])
     labels = crossed.mark_text(align="left", dx=4, y=10).encode(text="crossing:N")
     chart = (lines + rules + labels).properties(width=360 if others else WIDTH, height=280)
-    data = pandas.concat([table, pandas.DataFrame(crossovers(table), columns=["where", "value", "crossing"])], ignore_index=True)
+    places = pandas.DataFrame(crossovers(table), columns=["where", "value", "crossing"])
+    data = pandas.concat([table.assign(crossing=""), places], ignore_index=True)
     return chart.facet(altair.Facet("where:N", title=None), data=data, columns=2) if others else chart.properties(data=data)
 
 
