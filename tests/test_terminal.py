@@ -12,14 +12,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from rich.console import Console
 
+from harness.cli import harness as program
+from harness.cli import progress
 from harness.cli.answer import write
 from harness.cli.glossary import meanings
 from harness.cli.show import answer, sections
@@ -248,6 +252,25 @@ def test_every_column_is_explained(run: Run, harness: Command) -> None:
     assert {"layers", "options", "arms", "code of errors"} <= set(whole)
 
 
+def test_help_teaches_within_80_columns() -> None:
+    """Every command's help has an example of it, and no line that is cut or wider than 80 columns."""
+
+    def shown(path: str, command: click.Command) -> None:
+        text = command.get_help(click.Context(command, info_name=f"python -m harness {path}", terminal_width=80, max_content_width=80))
+        assert max(map(len, text.splitlines())) <= 80, path
+        assert f"  python -m harness {path}" in text or path == "completion", path
+        if isinstance(command, click.Group):
+            assert not re.search(r"[a-z]\.\.\.$", text, re.MULTILINE), path
+            for name, inner in command.commands.items():
+                shown(f"{path} {name}", inner)
+
+    context = click.Context(program)
+    for name in program.list_commands(context):
+        found = program.get_command(context, name)
+        assert found is not None
+        shown(name, found)
+
+
 def test_tab_completes(harness: Command) -> None:
     """The shells' own protocol: arms behind a comma, experiments by their names, keys, words; in bash `python -m harness`, too."""
     for words, at, wanted in (
@@ -303,3 +326,37 @@ def test_new_looks_at_a_file(harness: Command, tmp_path: Path) -> None:
     assert (tree["data"]["task"], tree["train"]["loss"]) == ("regression", "mse")
     assert harness("check", tmp_path / "values.toml", tmp_path / "flowers.toml").returncode == 0
     assert harness("new", "x", "--data", tmp_path / "nothing.csv", "--folder", tmp_path).returncode == 2
+
+
+def test_nothing_is_drawn_while_blocks_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live lines are redrawn by a thread until something is timed; from then on only inside the calls that tell news, until it is over."""
+    drawings: list[int] = []
+
+    class Board:
+        """Counts."""
+
+        def __init__(self, *_: Any) -> None:
+            """Nothing is shown."""
+
+        def draw(self) -> None:
+            """Count it."""
+            drawings.append(1)
+
+        def close(self) -> None:
+            """Nothing was shown."""
+
+    monkeypatch.setattr(progress, "live", lambda: True)
+    monkeypatch.setattr(progress, "DRAW", 0.01)
+    monkeypatch.setattr("harness.cli.board.Board", Board)
+    with progress.Progress("x") as told:
+        while not drawings:
+            time.sleep(0.01)
+        told("", {"phase": "timing", "timed": True})
+        before = len(drawings)
+        time.sleep(0.2)
+        assert len(drawings) == before
+        told("numpy", {"phase": "timed in turn"})
+        assert len(drawings) == before + 1
+        told("", {"phase": "timed", "timed": False})
+        while len(drawings) == before + 1:
+            time.sleep(0.01)

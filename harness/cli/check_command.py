@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..execution.plan import Plan
 
 
-@click.command("check")
+@click.command("check", cls=options.Grouped)
 @click.argument("experiments", type=click.Path(path_type=Path), nargs=-1, shell_complete=complete.experiments)
 @click.option("--schema", "as_schema", is_flag=True, help="Print the JSON-Schema of experiment files, for editors.")
 @options.backends
@@ -46,7 +46,9 @@ def command(
       python -m harness check experiments/*.toml
       python -m harness check my.toml --set train.batch_size=8
       python -m harness check --schema > experiment.schema.json
-      python -m harness check my.toml --format github      # problems as annotations in GitHub Actions
+      python -m harness check my.toml --format github
+
+    The last one is for GitHub Actions: each problem becomes an annotation beside its line.
     """
     if as_schema:
         from ..spec.reader.schema import schema

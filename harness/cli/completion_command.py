@@ -26,9 +26,9 @@ def command(shell: str) -> None:
 
     \b
     Switch it on for good:
-      bash  eval "$(python -m harness completion bash)"    # into ~/.bashrc
-      zsh   eval "$(python -m harness completion zsh)"     # into ~/.zshrc, behind compinit
-      fish  python -m harness completion fish > ~/.config/fish/completions/harness.fish
+      bash  ~/.bashrc               eval "$(python -m harness completion bash)"
+      zsh   ~/.zshrc, at its end    eval "$(python -m harness completion zsh)"
+      fish  ~/.config/fish/completions/harness.fish is this script
     """
     from . import ASKED, harness
 

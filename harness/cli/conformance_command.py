@@ -61,8 +61,8 @@ def command(
     \b
     Examples:
       python -m harness conformance torch
-      python -m harness conformance jax tensorflow --item conv2d --item "schedule/*" --dtype float64
-      python -m harness conformance my_backend --backend ./my_backend.py --case line
+      python -m harness conformance jax --item conv2d --item "schedule/*"
+      python -m harness conformance mine --backend ./mine.py --case line
     """
     from ..numeric.known import read_known
     from ..registry import backend, parse

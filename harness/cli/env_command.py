@@ -40,7 +40,12 @@ def command() -> None:
 @command.command("list")
 @options.forms
 def list_command(form: str | None, table: str | None) -> None:
-    """List environments: what is created, what could be."""
+    """List environments: what is created, what could be.
+
+    \b
+    Example:
+      python -m harness env list
+    """
     from ..environments.created import created
     from ..environments.environment import created_folder
     from ..environments.files import environment_files, read_environment
@@ -83,7 +88,13 @@ def row(environment: Environment, here: list[Any]) -> dict[str, Any]:
 @options.backends
 @options.quiet
 def create_command(names: tuple[str, ...], everything: bool, installer: str | None, files: tuple[str, ...], quiet: bool) -> None:
-    """Create environments. One that is there already is left as it is; a changed file makes a new one."""
+    """Create environments. One that is there already is left as it is; a changed file makes a new one.
+
+    \b
+    Examples:
+      python -m harness env create caffe2
+      python -m harness env create --all
+    """
     import time
 
     from ..environments.create import create
@@ -113,7 +124,13 @@ def create_command(names: tuple[str, ...], everything: bool, installer: str | No
 @all_of_them
 @click.option("--outdated", is_flag=True, help="Those whose file has changed or gone.")
 def remove_command(names: tuple[str, ...], everything: bool, outdated: bool) -> None:
-    """Remove what was created under a name; the file stays."""
+    """Remove what was created under a name; the file stays.
+
+    \b
+    Examples:
+      python -m harness env remove caffe2
+      python -m harness env remove --outdated
+    """
     from ..environments.created import created, remove
     from ..environments.files import environment_files, read_environment
 
@@ -133,7 +150,7 @@ def remove_command(names: tuple[str, ...], everything: bool, outdated: bool) -> 
         result(f"{item.name}: removed ({item.folder.name})")
 
 
-@command.command("doctor")
+@command.command("doctor", short_help="Say whether environments work.")
 @names_argument
 @all_of_them
 @options.backends
@@ -145,6 +162,10 @@ def doctor_command(
     """Say whether environments work: start each one's arms and hold a few steps of XOR against the reference.
 
     Exit code 3 when an environment has an arm that fails, or none that works.
+
+    \b
+    Example:
+      python -m harness env doctor --all
     """
     from .doctor_command import tried
 

@@ -46,7 +46,7 @@ def command(topic: tuple[str, ...], defaults: bool, results: Path, form: str | N
     Examples:
       python -m harness explain batch_normalization
       python -m harness explain Linear             # other frameworks' names, too
-      python -m harness explain unknown-key        # the word in error[unknown-key]
+      python -m harness explain unknown-key       # the word in error[unknown-key]
       python -m harness explain step_us            # a column
       python -m harness explain exit 3
       python -m harness explain --sweep

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..export import Weights
 
 
-@click.command("export")
+@click.command("export", cls=options.Grouped)
 @click.argument("start", metavar="EXPERIMENT|RUN", shell_complete=complete.experiments_or_runs)
 @click.option(
     "--to",
@@ -76,9 +76,9 @@ def command(
     \b
     Examples:
       python -m harness export experiments/digits-mlp.toml --to torch,jax
-      python -m harness export experiments/xor.toml --to numpy --dtype float64 -o xor
+      python -m harness export experiments/xor.toml --to numpy -o xor
       python -m harness export latest --to onnx --weights torch
-      python -m harness reduce latest --arm torch -o small.toml && python -m harness export small.toml --to torch,numpy
+      python -m harness export latest --to torch,numpy
     """
     from ..export.bundle import export
 

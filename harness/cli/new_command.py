@@ -43,14 +43,14 @@ def command() -> None:
 
     \b
     Examples:
-      python -m harness new my_net                        # short for: new experiment my_net
+      python -m harness new my_net                  # short: new experiment my_net
       python -m harness new my_net --from transformer
-      python -m harness new flowers --data flowers.csv    # its columns, outputs and loss are read from the file
+      python -m harness new flowers --data flowers.csv
       python -m harness new backend my_backend
     """
 
 
-@command.command("experiment")
+@command.command("experiment", short_help="Write an experiment that runs as it is, every line explained.")
 @click.argument("name")
 @click.option("--from", "kind", type=click.Choice(KINDS), default="mlp", show_default=True, help="What it starts from.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Your own CSV, Parquet or NPZ file, which is looked at.")
@@ -119,7 +119,7 @@ def write(path: Path, text: str, force: bool) -> None:
     write_text(path, text)
 
 
-@command.command("backend")
+@command.command("backend", short_help="Write a backend for another framework.")
 @click.argument("name")
 @folder_option
 @force_option
@@ -132,8 +132,8 @@ def backend_command(name: str, folder: Path, force: bool) -> None:
     \b
     Example:
       python -m harness new backend my_backend
-      python -m harness conformance my_backend --backend ./my_backend.py --case line
-      python -m harness run experiments/line.toml --backend ./my_backend.py --arm numpy,my_backend
+      python -m harness conformance my_backend --backend ./my_backend.py
+      python -m harness run my.toml --backend ./my_backend.py --arm my_backend
     """
     from ..registry.backends import NAME, backends
 

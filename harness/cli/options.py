@@ -20,6 +20,33 @@ results = click.option(
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 timings = click.option("--timings/--no-timings", default=True, show_default=True, help="Whether steps are timed too.")
 
+#: heading -> the options below it, by their parameters
+GROUPS = {
+    "Arms": ("arms", "arm", "files", "targets"),
+    "What is drawn": ("over", "directions", "through", "grid", "rows", "every", "x", "y"),
+    "The experiment, for this once": ("sets", "dtype", "device", "threads", "seed"),
+    "What is done": ("timing", "probes", "native", "sweeps", "steps", "as_schema"),
+    "What is written": ("results", "output", "opened", "force", "form", "table", "quiet"),
+}
+
+
+class Grouped(click.Command):
+    """A command of many options: its help shows them in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The groups that there are; what is in none comes last."""
+        headings = {name: heading for heading, names in GROUPS.items() for name in names}
+        records: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                records.setdefault(headings.get(parameter.name or "", "Options"), []).append(record)
+        for heading in (*GROUPS, "Options"):
+            if heading in records:
+                with formatter.section(heading):
+                    formatter.write_dl(records[heading])
+
+
 #: what `--format` takes everywhere, and where there is something to say to a pull request
 FORMS = ("md", "csv", "latex", "json")
 COMMENTED = (*FORMS, "github")

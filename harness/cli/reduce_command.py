@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..reduction import Reduced
 
 
-@click.command("reduce")
+@click.command("reduce", cls=options.Grouped)
 @click.argument("start", metavar="EXPERIMENT|RUN", shell_complete=complete.experiments_or_runs)
 @click.option("-a", "--arm", metavar="ARM", help="Whose difference; of a RUN the first that differs when not given.")
 @options.backends
@@ -55,12 +55,11 @@ def command(
 
     \b
     Examples:
-      python -m harness reduce experiments/digits-cnn.toml --arm my_backend --backend ./my_backend.py -o small.toml
-      python -m harness run small.toml --arm my_backend --backend ./my_backend.py
+      python -m harness reduce my.toml --arm mine --backend ./mine.py -o s.toml
+      python -m harness run s.toml --arm mine --backend ./mine.py
       python -m harness reduce latest --arm torch:compile
-      python -m harness reduce experiments/tiny-transformer.toml --arm keras --set train.batch_size=4
+      python -m harness reduce my.toml --arm keras --set train.batch_size=4
 
-    \b
     Exit codes: 0 the arm agrees, there is nothing to reduce; 1 it differs; 2 nothing was run; 3 the arm failed, or where it differs
     cannot be located; 130 interrupted.
     """

@@ -44,7 +44,6 @@ def command(
       python -m harness reproduce xor --arm jax@0.10.2
       python -m harness reproduce --all --format github > comment.md
 
-    \b
     Exit codes: 0 all hold, 1 a number changed, 2 no such reference, 3 an arm failed or is missing, 130 interrupted.
     """
     chosen = folders(names, everything, update, results)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT = Path("experiments/digits-mlp.toml")
 
 
-@click.command("run")
+@click.command("run", cls=options.Grouped)
 @click.argument("experiment", type=click.Path(path_type=Path), required=False, shell_complete=complete.experiments)
 @options.arms
 @options.backends
@@ -63,13 +63,13 @@ def command(
       python -m harness run experiments/xor.toml
       python -m harness run experiments/xor.toml --dtype float64 --arm numpy,torch
       python -m harness run --set train.epochs=2 --arm torch --arm torch:compile
-      python -m harness run experiments/xor.toml --arm numpy,caffe2 --arm "jax[jax==0.10.0 jaxlib==0.10.0]"
-      python -m harness run experiments/xor.toml --backend ./my_backend.py --arm numpy,my_backend
+      python -m harness run experiments/xor.toml --arm "jax[jax==0.10.0]"
+      python -m harness run experiments/xor.toml --sweep model.width=8,64
+      python -m harness run my.toml --backend ./my_backend.py --arm my_backend
 
     With --native every framework is also trained with its own defaults, and one table says what each of them moves: what a port would
     have cost that left them out. It decides nothing.
 
-    \b
     Exit codes: 0 all agree, 1 something differs, 2 nothing was run, 3 an arm failed or is missing, 130 interrupted.
     """
     from ..execution.run import run

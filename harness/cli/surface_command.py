@@ -35,7 +35,7 @@ def ends(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple
     return low, high
 
 
-@click.command("surface")
+@click.command("surface", cls=options.Grouped)
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option(
     "--over", multiple=True, metavar="NUMBER", help='One of the two numbers on the axes, e.g. "dense_1/kernel[0,0]"; give it twice.'
@@ -99,21 +99,23 @@ def command(
 
     \b
     Which plane:
-      --directions path    where the path moves most (its two principal directions), which shows paths best: the default
-      --directions random  how sharp the surroundings of the end are; paths hardly show (Li et al. 2018)
-      --over A --over B    two numbers of the net, all others as they are at the end: the default for nets of three numbers at most
+      --directions path    where the path moves most, in its two principal
+                           directions: the default, which shows paths best
+      --directions random  how sharp the surroundings of the end are; paths
+                           hardly show (Li et al. 2018)
+      --over A --over B    two numbers of the net, all others as at the end:
+                           the default for nets of three numbers at most
 
     \b
     Examples:
       python -m harness surface experiments/line.toml --open
-      python -m harness surface experiments/line.toml --set train.optimizer.learning_rate=1.1
-      python -m harness surface experiments/xor.toml --over "dense_1/kernel[0,0]" --over "dense_1/bias[0]"
-      python -m harness surface experiments/digits-mlp.toml --arm numpy,torch --output digits.svg
-      python -m harness surface experiments/digits-mlp.toml --directions random --through end --steps 50
+      python -m harness surface experiments/line.toml --arm torch -o line.svg
+      python -m harness surface experiments/digits-mlp.toml --directions random
+      python -m harness surface experiments/xor.toml \\
+          --over "dense_1/kernel[0,0]" --over "dense_1/bias[0]"
 
     Numbers, picture and page are saved in results/surfaces. An interrupt leaves nothing.
 
-    \b
     Exit codes: 0 drawn, 2 nothing was run, 3 an arm or the reference failed or is missing (the rest is drawn), 130 interrupted.
     """
     from ..landscape import surface
