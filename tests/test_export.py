@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,6 @@ from harness.worker.conformance import cases, items
 
 from . import onnx_files, scripts
 from .conftest import ROOT, Command
-from .covering import covering
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.toml"))
 #: frameworks in which all is tried; compiling takes long in the others
@@ -40,6 +40,17 @@ LACKING = {
     "torch": {"optimizer/lion", "optimizer/lamb"},
     "tensorflow": {"optimizer/nadam", "optimizer/lion", "optimizer/lamb"},
 }
+
+
+@cache
+def covering() -> tuple[str, ...]:
+    """Few cases that use every item that there is, each time the one that uses most of what is left."""
+    used = {name: {*case.about, *case.uses} for name, case in cases().items()}
+    left, chosen = set(items()), []
+    while left:
+        chosen.append(max(used, key=lambda name: len(left & used[name])))
+        left -= used[chosen[-1]]
+    return tuple(chosen)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

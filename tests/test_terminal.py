@@ -119,9 +119,10 @@ def test_tables_fit_the_window(seen: tuple[Path, str], run: Run, columns: int) -
 
 def drawn(run: Run, columns: int) -> str:
     """A run in a window so wide."""
-    console = Console(width=columns, file=io.StringIO(), force_terminal=False, highlight=False)
+    paper = io.StringIO()
+    console = Console(width=columns, file=paper, force_terminal=False, highlight=False)
     draw(list(sections(run)), console)
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
+    return paper.getvalue()
 
 
 def test_colour_is_asked_for_and_refused(harness: Command) -> None:
